@@ -1,0 +1,1 @@
+//! Pages, spans and slots: the memory under a garbage collector.
