@@ -30,6 +30,8 @@ pub enum Cause {
     TooLarge,
     /// The alignment is above what the allocator supports.
     Alignment,
+    /// The program's own allocator has no room for a table of lists.
+    Tables,
     /// There is no span descriptor left.
     Descriptors,
     /// The system refused to take pages back (`madvise`); they stay usable.
@@ -59,6 +61,7 @@ impl fmt::Display for Cause {
             Cause::Exhausted => "the reserved address space is full",
             Cause::TooLarge => "it exceeds the reserved address space",
             Cause::Alignment => "the alignment is not supported",
+            Cause::Tables => "there is no memory for the tables",
             Cause::Descriptors => "no span descriptor is left",
             Cause::Release => "the system refuses to take them",
         })

@@ -1,16 +1,32 @@
 //! Pages, spans and slots: the memory under a garbage collector.
 
+mod arena;
+mod bitmap;
+mod cache;
+mod central;
 mod error;
+mod large;
 mod layout;
 mod os;
 mod page_heap;
 mod side_table;
+mod size_class;
 mod space;
+mod span;
 mod span_ids;
+mod stats;
+mod sweep;
 mod sync;
 
+pub use arena::Arena;
+pub use bitmap::Birth;
+pub use cache::Cache;
 pub use error::{AllocError, Cause};
 pub use layout::{GRANULE, PAGE_SIZE};
 pub use os::OS_PAGE;
 pub use page_heap::{PageHeap, PageRun};
+pub use size_class::{CLASSES, MAX_ALIGN, MAX_SMALL, MAX_SPAN_PAGES, SizeClass};
 pub use space::{PageId, Space};
+pub use span::{Owner, Span};
+pub use stats::ClassStats;
+pub use sweep::{DyingSpan, SweepProgress, VisitSpan};

@@ -1,0 +1,257 @@
+//! An arena: the spans of one heap, and the epochs by which they are swept.
+//!
+//! # A cycle, as the owner runs it
+//!
+//! ```text
+//!   marking                    mark bits set; new slots born with them
+//!   flip()                     epoch e -> e + 1: all spans are unswept now; caches go on in theirs, of epoch e
+//!   hand_over(e + 1)           each cache, when it likes: its spans to the lists; from then on it uses fresh spans of e + 1
+//!   allow_sweep()              when all did: no cache writes bits of epoch e any more
+//!   sweep, take_visit, refill  sweep the spans of e, each once; swept ones are of e + 1
+//!   sweep() -> Done            and only then the next flip
+//! ```
+//!
+//! - I1. `allow_sweep` is called only when no cache is of the old epoch. So the holder of an unswept span is a list, and a
+//!   sweeper that takes it out has it alone.
+//! - I2. At a flip no span of the epoch before the ended one is left.
+
+use std::ptr::NonNull;
+
+use crate::central::{Bucket, Central};
+use crate::error::AllocError;
+use crate::size_class::CLASSES;
+use crate::space::Space;
+use crate::span::{self, Owner, SpanId};
+use crate::stats::{ClassStats, Counters, LARGE};
+use crate::sync::{Arc, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// The spans of one heap. Caches allocate from it; the collector sweeps it.
+pub struct Arena {
+    space: &'static Space,
+    central: Central,
+    counters: Counters,
+    /// Written by `flip` (Release); read by new caches (Acquire), and by sweepers through `sweeping`.
+    epoch: AtomicU32,
+    /// The epoch that sweeping is allowed for. Written by `allow_sweep` (Release), read by sweepers (Acquire): what the
+    /// caches did before they handed over is seen by who finds sweeping allowed.
+    sweeping: AtomicU32,
+    /// Where the sweep of the plain buckets has come to; written and read by sweepers, and by `allow_sweep`.
+    pub(crate) sweep_at: AtomicUsize,
+    /// The same for the buckets with visits.
+    pub(crate) visit_at: AtomicUsize,
+    /// What the last complete sweep found. Written by the sweep that ends it; read by anybody.
+    pub(crate) live_bytes: AtomicU64,
+    pub(crate) live_objects: AtomicU64,
+    /// Caches that exist. Written by caches, read by `teardown`.
+    caches: AtomicUsize,
+}
+
+impl Arena {
+    /// How many spans a refill sweeps at most before it takes a fresh one.
+    pub const REFILL_SWEEPS: usize = 100;
+
+    /// An arena without spans.
+    ///
+    /// # Errors
+    /// If there is no memory for its tables.
+    pub fn new(space: &'static Space) -> Result<Arc<Arena>, AllocError> {
+        Ok(Arc::new(Arena {
+            space,
+            central: Central::new()?,
+            counters: Counters::new(),
+            epoch: AtomicU32::new(0),
+            sweeping: AtomicU32::new(0),
+            sweep_at: AtomicUsize::new(0),
+            visit_at: AtomicUsize::new(0),
+            live_bytes: AtomicU64::new(0),
+            live_objects: AtomicU64::new(0),
+            caches: AtomicUsize::new(0),
+        }))
+    }
+
+    /// The space its pages are from.
+    pub fn space(&self) -> &'static Space {
+        self.space
+    }
+
+    /// The present epoch.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire) // pairs with `flip`
+    }
+
+    /// Begins the next epoch and returns it: from now on every span that exists is unswept. Called when marking is
+    /// over, by one thread at a time.
+    ///
+    /// Cost: a few stores, whatever the number of spans.
+    ///
+    /// # Panics
+    /// If spans of the epoch before are not swept yet.
+    pub fn flip(&self) -> u32 {
+        // Relaxed: there is one caller at a time.
+        let old = self.epoch.load(Ordering::Relaxed);
+        let new = old.wrapping_add(1);
+        let left = self.central.spans(new);
+        assert_eq!(
+            left, 0,
+            "{left} spans of the last epoch are not swept, and a new one begins"
+        );
+        self.counters.forget_live();
+        // Release: pairs with `epoch`.
+        self.epoch.store(new, Ordering::Release);
+        new
+    }
+
+    /// Allows the sweep of the old epoch's spans. Called when every cache has handed over.
+    pub fn allow_sweep(&self) {
+        // Relaxed: sweepers begin when they see `sweeping`.
+        self.sweep_at.store(0, Ordering::Relaxed);
+        self.visit_at.store(0, Ordering::Relaxed);
+        // Release: pairs with `may_sweep`.
+        self.sweeping.store(self.epoch(), Ordering::Release);
+    }
+
+    /// Whether spans of the epoch before `epoch` may be swept.
+    pub(crate) fn may_sweep(&self, epoch: u32) -> bool {
+        // Acquire: pairs with `allow_sweep` (I1).
+        self.sweeping.load(Ordering::Acquire) == epoch
+    }
+
+    /// Bytes of the slots that the last complete sweep found in use.
+    pub fn live_bytes(&self) -> u64 {
+        self.live_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The slots that the last complete sweep found in use.
+    pub fn live_objects(&self) -> u64 {
+        self.live_objects.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all slots handed out, ever, up to what caches have not told yet. One load.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.counters.allocated_bytes()
+    }
+
+    /// The counters by size class, then those of large objects.
+    pub fn class_stats(&self) -> [ClassStats; CLASSES + 1] {
+        std::array::from_fn(|class| self.counters.get(class))
+    }
+
+    /// Visits every slot in use whose owner asks for visits, then gives all pages back: the arena is empty after it.
+    /// If `visit` unwinds, calling again goes on behind the slot it unwound in.
+    ///
+    /// # Panics
+    /// If a cache still exists.
+    pub fn teardown(&self, visit: &mut dyn FnMut(Owner, NonNull<u8>)) {
+        let caches = self.caches.load(Ordering::Acquire); // pairs with `leave`
+        assert_eq!(
+            caches, 0,
+            "an arena is torn down with {caches} caches in use"
+        );
+        self.for_each_span(true, |id| self.visit_used(id, visit));
+        for visits in [true, false] {
+            self.drain(visits);
+        }
+    }
+
+    /// Takes each span out of its list while `f` runs, and puts it back.
+    fn for_each_span(&self, visits: bool, mut f: impl FnMut(SpanId)) {
+        /// Puts the spans back, also when `f` unwinds.
+        struct Back<'a>(&'a Bucket, u32, Vec<SpanId>);
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.0
+                    .give_all(self.1, self.2.drain(..).map(|id| (id, true)));
+            }
+        }
+        let mut n = 0;
+        while let Some(bucket) = self.central.nth(visits, n) {
+            for epoch in [0, 1] {
+                let mut back = Back(bucket, epoch, Vec::new());
+                while let Some(id) = bucket.take(epoch) {
+                    back.2.push(id);
+                    f(id);
+                }
+            }
+            n += 1;
+        }
+    }
+
+    /// Hands each slot in use to `visit`; a slot is free before it is handed out, so none is visited twice.
+    fn visit_used(&self, id: SpanId, visit: &mut dyn FnMut(Owner, NonNull<u8>)) {
+        let span = span::at(self.space, id);
+        let bits = span.bits(self.space);
+        while let Some(granule) = bits.take_used() {
+            let slot = span.base() + granule as usize * crate::layout::GRANULE;
+            let slot = NonNull::new(std::ptr::with_exposed_provenance_mut(slot));
+            visit(span.owner(), slot.expect("slots are not at address 0"));
+        }
+    }
+
+    /// Gives the pages of all listed spans back.
+    fn drain(&self, visits: bool) {
+        let mut n = 0;
+        while let Some(bucket) = self.central.nth(visits, n) {
+            for epoch in [0, 1] {
+                while let Some(id) = bucket.take(epoch) {
+                    let span = span::at(self.space, id);
+                    span.bits(self.space).clear();
+                    self.central.sub_spans(epoch, 1);
+                    bucket.disown(1);
+                    self.free_span(bucket, id);
+                }
+            }
+            n += 1;
+        }
+    }
+
+    /// Destroys a span without slots in use, which is in no list and not counted in its epoch any more.
+    pub(crate) fn free_span(&self, bucket: &Bucket, id: SpanId) {
+        let run = span::unmake(self.space, id);
+        self.counters.sub_span(class_index(bucket), run.pages);
+        self.space.page_heap().free(run);
+    }
+
+    /// Counts a new span.
+    pub(crate) fn count_made(&self, epoch: u32, class: usize, pages: u32) {
+        self.central.add_spans(epoch, 1);
+        self.counters.add_span(class, pages);
+    }
+
+    pub(crate) fn central(&self) -> &Central {
+        &self.central
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A cache begins.
+    pub(crate) fn enter(&self) {
+        // Relaxed: who makes a cache has a handle to the arena, and so not `teardown`'s promise.
+        self.caches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A cache ends; its spans are in the lists.
+    pub(crate) fn leave(&self) {
+        // Release: pairs with `teardown`.
+        self.caches.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// Index of a bucket's counters.
+pub(crate) fn class_index(bucket: &Bucket) -> usize {
+    bucket.class.map_or(LARGE, |class| class.index())
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for visits in [true, false] {
+            self.drain(visits);
+        }
+        debug_assert_eq!(
+            self.central.spans(0) + self.central.spans(1),
+            0,
+            "an arena is dropped with a span in use"
+        );
+    }
+}

@@ -1,0 +1,587 @@
+//! Caches: where one mutator allocates.
+//!
+//! A cache has for each (owner word, size class) it was asked for an entry with a span and, inside it, an open run: a range of
+//! free slots whose birth bits are all set beforehand. Allocation moves the run's cursor; no bit, lock or atomic is
+//! touched, and nothing is zeroed. When the run is used up, [`Cache::refill`] opens the next one, here or in another span:
+//!
+//! ```text
+//!   bump -> run in the hot table -> refill: entry's next run in its span      (bitmap::next_run, bitmap::open)
+//!                                        -> a partial span of this epoch      (central)
+//!                                        -> an unswept span, swept            (sweep)
+//!                                        -> a fresh span                      (page cache, page heap, system)
+//! ```
+//!
+//! # Where runs lie
+//!
+//! Owner word 0 has an array by class: [`Cache::bump_plain`] knows the place at compile time. The others share a table of sets of
+//! two ways, chosen by owner word and class. `bump` looks at the first way only; `refill` looks at the second and swaps
+//! them, so of two hot owners in one set each call costs a few nanoseconds more, not a look-up. Entries that fall out keep
+//! their cursor in the entry, which a map finds.
+//!
+//! - I1. `cursor..limit` of an entry are free slots of its span, all with the cache's present birth bits set, and no others were
+//!   opened and not handed out. `cursor == limit`: there is no open run.
+//! - I2. An entry's line is in one place: its class's plain line, a way of the hot table that names the entry, or the entry.
+//! - I3. An entry with a span is in `active`, once. Both vectors have room for all entries, so nothing fails half way.
+//! - I4. Spans held by a cache have the cache's epoch.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use crate::arena::Arena;
+use crate::bitmap::{Birth, SpanBits, Stride};
+use crate::central::no_memory;
+use crate::central::{Bucket, KeyMap, key};
+use crate::error::AllocError;
+use crate::layout::GRANULE;
+use crate::size_class::{CLASSES, SizeClass};
+use crate::span::{self, Owner, STRIDES, Shape, SpanId};
+use crate::sync::Arc;
+
+/// Sets of the hot table: with two ways each, more than the types a program allocates at a time; 4 KiB of a cache.
+const SETS: usize = if cfg!(loom) { 2 } else { 64 };
+/// Classes of one owner word (slices) fall into sets this far apart.
+const CLASS_STEP: usize = 5;
+
+/// An open run.
+#[derive(Clone, Copy)]
+struct Line {
+    cursor: usize,
+    limit: usize,
+}
+
+const CLOSED: Line = Line {
+    cursor: 0,
+    limit: 0,
+};
+
+/// One way of the hot table.
+#[derive(Clone, Copy)]
+struct Way {
+    /// [`key`] of its entry, or `NO_KEY`.
+    key: usize,
+    line: Line,
+    entry: usize,
+}
+
+/// No key: classes are fewer than the 63 that it would name.
+const NO_KEY: usize = usize::MAX;
+const NO_WAY: Way = Way {
+    key: NO_KEY,
+    line: CLOSED,
+    entry: 0,
+};
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Set([Way; 2]);
+
+/// Where an entry's line is (I2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Plain,
+    Hot,
+    Entry,
+}
+
+/// What a cache knows of one (owner word, size class).
+struct Entry {
+    key: usize,
+    bucket: NonNull<Bucket>,
+    class: SizeClass,
+    stride: Stride,
+    place: Place,
+    /// If `place` is `Entry`.
+    line: Line,
+    /// The span, if `span` is one.
+    held: Held,
+}
+
+/// A span in a cache's hands.
+#[derive(Clone, Copy)]
+struct Held {
+    span: SpanId,
+    base: usize,
+    bits: SpanBits<'static>,
+    /// Granule where the search for free slots goes on.
+    next: u32,
+    /// Granule behind the last slot.
+    end: u32,
+}
+
+const NO_SPAN: Held = Held {
+    span: SpanId(0),
+    base: 0,
+    bits: SpanBits {
+        alloc: &[],
+        mark: &[],
+    },
+    next: 0,
+    end: 0,
+};
+
+/// One mutator's part of an [`Arena`]: allocates without locks.
+///
+/// It is used by one thread at a time, and may move between threads. Dropping it hands its spans over.
+///
+/// ```
+/// use allocator::{Arena, Cache, Owner, SizeClass, Space};
+/// # fn main() -> Result<(), allocator::AllocError> {
+/// let arena = Arena::new(Space::global()?)?;
+/// let mut cache = Cache::new(&arena);
+/// let owner = Owner { word: 0, attributes: 0 };
+/// const CLASS: SizeClass = SizeClass::of(24, 8).unwrap();
+/// let mut slot = cache.bump_plain(CLASS);
+/// if slot.is_null() {
+///     slot = cache.refill(owner, CLASS)?.as_ptr();
+/// }
+/// // The slot is the caller's; what it holds is whatever was there before.
+/// unsafe { slot.write_bytes(0, CLASS.slot_size()) };
+/// # Ok(()) }
+/// ```
+pub struct Cache {
+    hot: [Set; SETS],
+    plain: [Line; CLASSES],
+    birth: Birth,
+    epoch: u32,
+    /// Bytes and objects of all runs opened, less what was closed unused.
+    bytes: u64,
+    objects: u64,
+    /// Slots opened by class since the counters of the arena were told.
+    opened: [u64; CLASSES],
+    /// Entry of each plain line, or `usize::MAX`.
+    plain_entries: [usize; CLASSES],
+    entries: Vec<Entry>,
+    /// Entries of owner words other than 0, by key.
+    by_key: KeyMap<usize>,
+    /// Entries that hold a span (I3).
+    active: Vec<usize>,
+    arena: Arc<Arena>,
+    /// Used by one thread at a time.
+    not_sync: PhantomData<Cell<()>>,
+}
+
+// SAFETY: the pointers in entries are to buckets, which are `Sync` and live as long as the arena that the cache holds.
+unsafe impl Send for Cache {}
+
+#[inline(always)]
+const fn set_of(word: usize, class: SizeClass) -> usize {
+    (word / Owner::ALIGN).wrapping_add(class.index() * CLASS_STEP) % SETS
+}
+
+#[inline(always)]
+fn pointer(addr: usize) -> *mut u8 {
+    std::ptr::with_exposed_provenance_mut(addr)
+}
+
+impl Cache {
+    /// A cache for the present epoch of `arena`, with [`Birth::Alloc`].
+    ///
+    /// Cost: its size, some 6 KiB, is written.
+    pub fn new(arena: &Arc<Arena>) -> Cache {
+        arena.enter();
+        Cache {
+            hot: [Set([NO_WAY; 2]); SETS],
+            plain: [CLOSED; CLASSES],
+            birth: Birth::Alloc,
+            epoch: arena.epoch(),
+            bytes: 0,
+            objects: 0,
+            opened: [0; CLASSES],
+            plain_entries: [usize::MAX; CLASSES],
+            entries: Vec::new(),
+            by_key: KeyMap::default(),
+            active: Vec::new(),
+            arena: Arc::clone(arena),
+            not_sync: PhantomData,
+        }
+    }
+
+    /// A slot of the open run for `owner_word`, or null if there is none: then [`Cache::refill`] gives the slot.
+    ///
+    /// The slot has its birth bits; its bytes are arbitrary. Cost: about a nanosecond, if `class` is a constant.
+    #[inline(always)]
+    pub fn bump(&mut self, owner_word: usize, class: SizeClass) -> *mut u8 {
+        let way = &mut self.hot[set_of(owner_word, class)].0[0];
+        if way.key == key(owner_word, class) && way.line.cursor != way.line.limit {
+            let slot = way.line.cursor;
+            way.line.cursor = slot + class.slot_size();
+            return pointer(slot);
+        }
+        std::ptr::null_mut()
+    }
+
+    /// As [`Cache::bump`] for owner word 0, without a look-up.
+    #[inline(always)]
+    pub fn bump_plain(&mut self, class: SizeClass) -> *mut u8 {
+        let line = &mut self.plain[class.index()];
+        if line.cursor != line.limit {
+            let slot = line.cursor;
+            line.cursor = slot + class.slot_size();
+            return pointer(slot);
+        }
+        std::ptr::null_mut()
+    }
+
+    /// A slot for `owner`, from the next run of free slots, in this span or another one.
+    ///
+    /// Cost: some ten nanoseconds if the span has free slots left; else a lock, and the sweep of up to
+    /// [`Arena::REFILL_SWEEPS`] spans, or a span from the page heap.
+    ///
+    /// # Errors
+    /// If there is no memory. The cache is as before, and may be asked again.
+    ///
+    /// # Panics
+    /// If the owner's word is not a multiple of [`Owner::ALIGN`].
+    #[cold]
+    #[inline(never)]
+    pub fn refill(&mut self, owner: Owner, class: SizeClass) -> Result<NonNull<u8>, AllocError> {
+        let index = self.entry(owner, class)?;
+        let line = *self.line(index);
+        if line.cursor != line.limit {
+            return Ok(self.take(index, line));
+        }
+        loop {
+            if let Some(line) = self.open_next(index) {
+                return Ok(self.take(index, line));
+            }
+            self.change_span(index)?;
+        }
+    }
+
+    /// As [`Cache::refill`], but only from the span at hand: `None` if it has no free slot left, or there is none.
+    ///
+    /// Cost: some ten nanoseconds. For callers that measure how long a change of spans takes, and no more often.
+    #[inline(always)]
+    pub fn next_run(&mut self, owner: Owner, class: SizeClass) -> Option<NonNull<u8>> {
+        let index = self.entry(owner, class).ok()?;
+        let line = *self.line(index);
+        let line = if line.cursor != line.limit {
+            line
+        } else {
+            self.open_next(index)?
+        };
+        Some(self.take(index, line))
+    }
+
+    /// The first slot of `line`, which is then stored without it.
+    #[inline(always)]
+    fn take(&mut self, index: usize, line: Line) -> NonNull<u8> {
+        let size = self.entries[index].class.slot_size();
+        *self.line(index) = Line {
+            cursor: line.cursor + size,
+            limit: line.limit,
+        };
+        debug_assert_ne!(line.cursor, 0);
+        // SAFETY: slots lie in the space, which does not hold address 0 (I1).
+        unsafe { NonNull::new_unchecked(pointer(line.cursor)) }
+    }
+
+    /// Opens the next run in the span of an entry without an open run.
+    #[inline(always)]
+    fn open_next(&mut self, index: usize) -> Option<Line> {
+        let entry = &mut self.entries[index];
+        let held = &mut entry.held;
+        let run = held.bits.next_run(entry.stride, held.next, held.end)?;
+        held.bits.open(entry.stride, run.clone(), self.birth);
+        held.next = run.end;
+        let slots = ((run.end - run.start) / entry.stride.granules()) as u64;
+        let line = Line {
+            cursor: held.base + run.start as usize * GRANULE,
+            limit: held.base
+                + run.start as usize * GRANULE
+                + slots as usize * entry.class.slot_size(),
+        };
+        self.objects += slots;
+        self.bytes += slots * entry.class.slot_size() as u64;
+        let opened = &mut self.opened[entry.class.index()];
+        *opened = opened.wrapping_add(slots);
+        Some(line)
+    }
+
+    /// Gives the entry another span with free slots; the one it had, if any, goes to its list as full.
+    #[inline(never)]
+    fn change_span(&mut self, index: usize) -> Result<(), AllocError> {
+        let entry = &self.entries[index];
+        let class = entry.class;
+        let had = entry.held.span;
+        // SAFETY: buckets live as long as the arena, which `self` holds.
+        let bucket = unsafe { entry.bucket.as_ref() };
+        let epoch = self.epoch;
+        if had != SpanId(0) {
+            bucket.give(epoch, had, false);
+            self.entries[index].held = NO_SPAN;
+        }
+        let opened = std::mem::take(&mut self.opened[class.index()]);
+        self.arena.counters().add_allocated(class.index(), opened);
+        let found = match bucket.take_partial(epoch) {
+            Some(span) => Some(span),
+            None => self.arena.sweep_for(bucket, epoch),
+        };
+        let span = match found {
+            Some(span) => Ok(span),
+            None => self.fresh(bucket, class),
+        };
+        let span = match span {
+            Ok(span) => span,
+            Err(error) => {
+                if had != SpanId(0) {
+                    self.active.retain(|&i| i != index);
+                }
+                return Err(error);
+            }
+        };
+        if had == SpanId(0) {
+            debug_assert!(self.active.len() < self.active.capacity());
+            self.active.push(index);
+        }
+        let space = self.arena.space();
+        let descriptor = span::at(space, span);
+        debug_assert_eq!(
+            descriptor.epoch(),
+            epoch,
+            "a span of another epoch in a cache"
+        );
+        let entry = &mut self.entries[index];
+        entry.held = Held {
+            span,
+            base: descriptor.base(),
+            bits: descriptor.bits(space),
+            next: 0,
+            end: descriptor.slots() * entry.stride.granules(),
+        };
+        Ok(())
+    }
+
+    /// A new span for `bucket`, of the cache's epoch.
+    fn fresh(&mut self, bucket: &Bucket, class: SizeClass) -> Result<SpanId, AllocError> {
+        let space = self.arena.space();
+        let spans = bucket.adopt()?;
+        let pages = class.span_pages(spans);
+        let made = space.page_heap().alloc(pages).and_then(|run| {
+            let shape = Shape::small(run.first, pages, class);
+            span::make(
+                space,
+                &shape,
+                bucket.owner,
+                NonNull::from(bucket),
+                self.epoch,
+            )
+            .inspect_err(|_| space.page_heap().free(run))
+        });
+        match made {
+            Ok(span) => {
+                self.arena.count_made(self.epoch, class.index(), pages);
+                Ok(span)
+            }
+            Err(error) => {
+                bucket.disown(1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes all open runs: their unused slots lose their birth bits, and the next bump of each entry goes through refill.
+    ///
+    /// Cost: a few nanoseconds for each entry with a span.
+    pub fn close_runs(&mut self) {
+        for i in 0..self.active.len() {
+            self.close(self.active[i]);
+        }
+    }
+
+    fn close(&mut self, index: usize) {
+        let line = *self.line(index);
+        if line.cursor == line.limit {
+            return;
+        }
+        *self.line(index) = CLOSED;
+        let birth = self.birth;
+        let entry = &mut self.entries[index];
+        let held = &mut entry.held;
+        let granule = |addr: usize| ((addr - held.base) / GRANULE) as u32;
+        let bytes = line.limit - line.cursor;
+        let slots = (bytes / entry.class.slot_size()) as u64;
+        let tail = granule(line.cursor)..granule(line.limit);
+        held.next = tail.start;
+        held.bits.close(entry.stride, tail, birth);
+        self.bytes -= bytes as u64;
+        self.objects -= slots;
+        // May go below 0 after the arena was told; the sum comes right, as all is modulo 2^64.
+        let opened = &mut self.opened[entry.class.index()];
+        *opened = opened.wrapping_sub(slots);
+    }
+
+    /// Closes all runs; slots are born with `birth` from now on.
+    pub fn set_birth(&mut self, birth: Birth) {
+        self.close_runs();
+        self.birth = birth;
+    }
+
+    /// The birth bits of new slots.
+    pub fn birth(&self) -> Birth {
+        self.birth
+    }
+
+    /// Gives all spans back to the lists of the epoch they are of, then goes on for `epoch`.
+    ///
+    /// Cost: a lock for each entry with a span.
+    pub fn hand_over(&mut self, epoch: u32) {
+        self.close_runs();
+        while let Some(index) = self.active.pop() {
+            let held = std::mem::replace(&mut self.entries[index].held, NO_SPAN);
+            // SAFETY: buckets live as long as the arena, which `self` holds.
+            let bucket = unsafe { self.entries[index].bucket.as_ref() };
+            bucket.give(self.epoch, held.span, held.next < held.end);
+        }
+        for (class, opened) in self.opened.iter_mut().enumerate() {
+            if *opened != 0 {
+                self.arena
+                    .counters()
+                    .add_allocated(class, std::mem::take(opened));
+            }
+        }
+        self.epoch = epoch;
+    }
+
+    /// The epoch it allocates for.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The arena.
+    pub fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    /// Bytes of all slots handed out by this cache, and of those that are open; exact after [`Cache::close_runs`].
+    pub fn bytes_allocated(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Slots handed out by this cache, and those that are open; exact after [`Cache::close_runs`].
+    pub fn objects_allocated(&self) -> u64 {
+        self.objects
+    }
+
+    pub(crate) fn count_large(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.objects += 1;
+    }
+
+    // Entries.
+
+    #[inline(always)]
+    fn line(&mut self, index: usize) -> &mut Line {
+        let entry = &mut self.entries[index];
+        match entry.place {
+            Place::Plain => &mut self.plain[entry.class.index()],
+            Place::Entry => &mut entry.line,
+            Place::Hot => {
+                let set = &mut self.hot[set_of(entry.key - entry.class.index(), entry.class)].0;
+                let way = usize::from(set[0].key != entry.key);
+                debug_assert_eq!(set[way].entry, index);
+                &mut set[way].line
+            }
+        }
+    }
+
+    /// The entry of an owner and class, brought to the front of its set.
+    #[inline(always)]
+    fn entry(&mut self, owner: Owner, class: SizeClass) -> Result<usize, AllocError> {
+        if owner.word == 0 {
+            let index = self.plain_entries[class.index()];
+            return if index == usize::MAX {
+                self.add_entry(owner, class)
+            } else {
+                Ok(index)
+            };
+        }
+        let set = &mut self.hot[set_of(owner.word, class)].0;
+        let key = key(owner.word, class);
+        if set[0].key == key {
+            return Ok(set[0].entry);
+        }
+        if set[1].key == key {
+            set.swap(0, 1);
+            return Ok(set[0].entry);
+        }
+        self.cold_entry(owner, class)
+    }
+
+    /// As `entry`, for one that is not in the hot table.
+    #[inline(never)]
+    fn cold_entry(&mut self, owner: Owner, class: SizeClass) -> Result<usize, AllocError> {
+        let key = key(owner.word, class);
+        let index = match self.by_key.get(&key) {
+            Some(&index) => index,
+            None => self.add_entry(owner, class)?,
+        };
+        let set = &mut self.hot[set_of(owner.word, class)].0;
+        let out = set[1];
+        if out.key != NO_KEY {
+            let entry = &mut self.entries[out.entry];
+            entry.place = Place::Entry;
+            entry.line = out.line;
+        }
+        set[1] = set[0];
+        set[0] = Way {
+            key,
+            line: self.entries[index].line,
+            entry: index,
+        };
+        self.entries[index].place = Place::Hot;
+        Ok(index)
+    }
+
+    #[inline(never)]
+    fn add_entry(&mut self, owner: Owner, class: SizeClass) -> Result<usize, AllocError> {
+        assert_eq!(
+            owner.word % Owner::ALIGN,
+            0,
+            "an owner word is not a multiple of {}",
+            Owner::ALIGN
+        );
+        if self.entries.len() == self.entries.capacity() {
+            self.reserve_entries(self.entries.len().max(8))?;
+        }
+        let bucket = self.arena.central().bucket(owner, class)?;
+        let index = self.entries.len();
+        let key = key(owner.word, class);
+        let plain = owner.word == 0;
+        self.entries.push(Entry {
+            key,
+            bucket,
+            class,
+            stride: STRIDES[class.index()],
+            place: if plain { Place::Plain } else { Place::Entry },
+            line: CLOSED,
+            held: NO_SPAN,
+        });
+        if plain {
+            self.plain_entries[class.index()] = index;
+        } else {
+            self.by_key.insert(key, index);
+        }
+        Ok(index)
+    }
+
+    /// Room for `more` entries everywhere (I3).
+    fn reserve_entries(&mut self, more: usize) -> Result<(), AllocError> {
+        let failed = |_| no_memory(more * size_of::<Entry>());
+        self.by_key
+            .try_reserve(self.entries.len() - self.by_key.len() + more)
+            .map_err(failed)?;
+        self.active
+            .try_reserve(self.entries.len() - self.active.len() + more)
+            .map_err(failed)?;
+        self.entries.try_reserve(more).map_err(failed)
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.hand_over(self.epoch);
+        self.arena.leave();
+    }
+}

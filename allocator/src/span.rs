@@ -1,0 +1,289 @@
+//! Spans: runs of pages cut into slots of one size for one owner, and their descriptors.
+//!
+//! A descriptor is found from an address by page -> id -> table, the last two of which are arithmetic: one dependent load.
+//!
+//! - I1. A descriptor's geometry (owner, base, pages, slot size, bucket) is written when the span is made, before its id is
+//!   stored to the page table (Release), and does not change until the span is destroyed. Its fields are atomics so that a
+//!   stale `&Span` reads another span's numbers at worst.
+//! - I2. A span has one holder at a time: a cache, a list of its bucket, a sweeper, a visitor. It passes from one to the
+//!   next under the bucket's lock, which orders what they did to its words and its mutable fields.
+//! - I3. Pages without a span have no bits set, no flags and no span id: making a span writes no bits.
+//! - I4. Each page of a span of up to [`MAX_SPAN_PAGES`] names it; a longer span is a large object, whose one slot starts in
+//!   its first page, and only that one names it.
+
+use std::ptr::NonNull;
+
+use crate::bitmap::{SpanBits, Stride};
+use crate::central::Bucket;
+use crate::error::AllocError;
+use crate::layout::{GRANULE, PAGE_SIZE, SPAN_BYTES};
+use crate::page_heap::PageRun;
+use crate::size_class::{MAX_SPAN_PAGES, SizeClass};
+use crate::space::{PageId, Space};
+use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+/// Who the slots of a span belong to: an opaque word, and attributes for its pages' flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Owner {
+    /// Opaque; 0, or a multiple of 64 (the address of something aligned to a cache line, say).
+    pub word: usize,
+    /// Four bits, copied to the low half of the flags of the span's pages.
+    pub attributes: u8,
+}
+
+impl Owner {
+    /// Attribute: dead slots must be visited before they are free again.
+    pub const VISIT: u8 = 0x8;
+    /// Owner words are multiples of this.
+    pub const ALIGN: usize = 64;
+
+    /// Whether dead slots must be visited.
+    #[inline(always)]
+    pub const fn visit(self) -> bool {
+        self.attributes & Owner::VISIT != 0
+    }
+}
+
+/// Index of a descriptor; 0 is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct SpanId(pub(crate) u32);
+
+/// A span's descriptor.
+#[derive(Default)]
+#[repr(C, align(64))]
+pub struct Span {
+    /// Address of the first slot. Written by the maker (I1); read by all. 0: unused descriptor.
+    base: AtomicUsize,
+    /// Bytes per slot; as `base`.
+    slot_size: AtomicUsize,
+    /// The owner's word; as `base`.
+    word: AtomicUsize,
+    /// Address of the [`Bucket`] it belongs to; as `base`.
+    bucket: AtomicUsize,
+    /// Length in pages; as `base`.
+    pages: AtomicU32,
+    /// Number of slots; as `base`.
+    slots: AtomicU32,
+    /// The owner's attributes; as `base`.
+    attributes: AtomicU8,
+    /// The epoch it was made or last swept in. Written and read by the holder (I2).
+    epoch: AtomicU32,
+}
+
+const _: () = assert!(cfg!(loom) || size_of::<Span>() <= SPAN_BYTES);
+
+/// Where the descriptor of `id` is.
+#[inline(always)]
+fn place(space: &Space, id: SpanId) -> *mut Span {
+    let (base, ids) = space.span_slab();
+    debug_assert!((id.0 as usize) < ids, "there is no span {id:?}");
+    let stride = if cfg!(loom) {
+        size_of::<Span>()
+    } else {
+        SPAN_BYTES
+    };
+    base.as_ptr().wrapping_add(id.0 as usize * stride).cast()
+}
+
+/// The descriptor of an id that was handed out.
+#[inline(always)]
+pub(crate) fn at(space: &Space, id: SpanId) -> &Span {
+    // SAFETY: the slab has room for each id that is handed out and lives as long as the space; all zero bytes are an unused
+    // descriptor (under loom it was written when the id was first used); only shared references to it exist.
+    unsafe { &*place(space, id) }
+}
+
+impl Space {
+    /// The span that holds the slot at `addr`; `None` if none begins there. One dependent load.
+    ///
+    /// # Panics
+    /// If the address is foreign.
+    #[inline]
+    pub fn span_of(&self, addr: usize) -> Option<&Span> {
+        let id = SpanId(self.span_id(self.page_of(addr)));
+        (id != SpanId(0)).then(|| at(self, id))
+    }
+}
+
+impl Span {
+    /// Address of the first slot.
+    #[inline(always)]
+    pub fn base(&self) -> usize {
+        self.base.load(Ordering::Relaxed) // I1
+    }
+
+    /// Bytes per slot.
+    #[inline(always)]
+    pub fn slot_size(&self) -> usize {
+        self.slot_size.load(Ordering::Relaxed) // I1
+    }
+
+    /// Length in pages.
+    #[inline(always)]
+    pub fn pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed) as usize // I1
+    }
+
+    /// Number of slots.
+    #[inline(always)]
+    pub fn slots(&self) -> u32 {
+        self.slots.load(Ordering::Relaxed) // I1
+    }
+
+    /// The owner.
+    #[inline(always)]
+    pub fn owner(&self) -> Owner {
+        Owner {
+            word: self.word.load(Ordering::Relaxed),             // I1
+            attributes: self.attributes.load(Ordering::Relaxed), // I1
+        }
+    }
+
+    /// Address of the slot that holds `addr`, by a division: not for hot paths.
+    pub fn slot_of(&self, addr: usize) -> Option<usize> {
+        let slot = addr.checked_sub(self.base())? / self.slot_size();
+        (slot < self.slots() as usize).then(|| self.base() + slot * self.slot_size())
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed) // I2
+    }
+
+    pub(crate) fn set_epoch(&self, epoch: u32) {
+        self.epoch.store(epoch, Ordering::Relaxed); // I2
+    }
+
+    pub(crate) fn bucket(&self) -> NonNull<Bucket> {
+        let addr = self.bucket.load(Ordering::Relaxed); // I1
+        NonNull::new(std::ptr::with_exposed_provenance_mut(addr)).expect("the span is in use")
+    }
+
+    /// The words that hold bits of its slots.
+    #[inline(always)]
+    pub(crate) fn bits<'s>(&self, space: &'s Space) -> SpanBits<'s> {
+        let pages = described(self.pages() as u32) as usize;
+        let first = space.page_of(self.base());
+        SpanBits {
+            alloc: space.alloc_words(first, pages),
+            mark: space.mark_words(first, pages),
+        }
+    }
+}
+
+/// What a span is made of.
+pub(crate) struct Shape {
+    pub(crate) first: PageId,
+    pub(crate) pages: u32,
+    pub(crate) slot_size: usize,
+    pub(crate) slots: u32,
+}
+
+impl Shape {
+    pub(crate) fn small(first: PageId, pages: u32, class: SizeClass) -> Shape {
+        let slots = pages as usize * PAGE_SIZE / class.slot_size();
+        Shape {
+            first,
+            pages,
+            slot_size: class.slot_size(),
+            slots: slots as u32,
+        }
+    }
+
+    pub(crate) fn large(first: PageId, pages: u32) -> Shape {
+        Shape {
+            first,
+            pages,
+            slot_size: pages as usize * PAGE_SIZE,
+            slots: 1,
+        }
+    }
+}
+
+/// Describes the pages of `shape` as a span of `bucket`'s owner. The pages are the caller's, fresh from the page heap.
+pub(crate) fn make(
+    space: &Space,
+    shape: &Shape,
+    owner: Owner,
+    bucket: NonNull<Bucket>,
+    epoch: u32,
+) -> Result<SpanId, AllocError> {
+    debug_assert!(owner.attributes < 16, "an owner has four attributes");
+    let taken = space.span_ids().take()?;
+    let id = SpanId(taken.id);
+    if taken.first_use && cfg!(loom) {
+        // SAFETY: the id is within the slab, and nobody refers to a descriptor that was never used.
+        unsafe { place(space, id).write(Span::default()) };
+    }
+    let span = at(space, id);
+    let base = space.page_base(shape.first);
+    debug_assert_eq!(span.base(), 0, "a span descriptor is given out twice");
+    // Relaxed: published by the Release store of the id below, and by the bucket's lock (I1, I2).
+    span.base.store(base, Ordering::Relaxed);
+    span.slot_size.store(shape.slot_size, Ordering::Relaxed);
+    span.word.store(owner.word, Ordering::Relaxed);
+    span.attributes.store(owner.attributes, Ordering::Relaxed);
+    span.bucket
+        .store(bucket.as_ptr().expose_provenance(), Ordering::Relaxed);
+    span.pages.store(shape.pages, Ordering::Relaxed);
+    span.slots.store(shape.slots, Ordering::Relaxed);
+    span.epoch.store(epoch, Ordering::Relaxed);
+    let bits = span.bits(space);
+    debug_assert_eq!(
+        bits.count_used(),
+        0,
+        "pages from the page heap have bits set"
+    );
+    for page in described_pages(shape.first, shape.pages) {
+        // Relaxed: as above.
+        space
+            .page_flags(page)
+            .store(owner.attributes, Ordering::Relaxed);
+        space.set_span_id(page, id.0);
+    }
+    Ok(id)
+}
+
+/// Forgets a span without slots in use; its pages are the caller's again.
+pub(crate) fn unmake(space: &Space, id: SpanId) -> PageRun {
+    let span = at(space, id);
+    let first = space.page_of(span.base());
+    let pages = span.pages.load(Ordering::Relaxed); // I1
+    assert_ne!(span.base(), 0, "a span is destroyed twice");
+    debug_assert_eq!(
+        span.bits(space).count_used(),
+        0,
+        "a span is destroyed with slots in use"
+    );
+    for page in described_pages(first, pages) {
+        space.set_span_id(page, 0);
+        // Relaxed: the pages reach their next user through the page heap's lock.
+        space.page_flags(page).store(0, Ordering::Relaxed);
+    }
+    span.base.store(0, Ordering::Relaxed); // as above
+    space.span_ids().give(id.0);
+    PageRun {
+        first,
+        pages,
+        zeroed: false,
+    }
+}
+
+/// How many of a span's pages name it and have bits (I4).
+const fn described(pages: u32) -> u32 {
+    if pages <= MAX_SPAN_PAGES { pages } else { 1 }
+}
+
+fn described_pages(first: PageId, pages: u32) -> impl Iterator<Item = PageId> {
+    (first.0..first.0 + described(pages)).map(PageId)
+}
+
+/// Granules per slot, as a [`Stride`]; for each class.
+pub(crate) const STRIDES: [Stride; crate::size_class::CLASSES] = {
+    let mut strides = [Stride::new(1); crate::size_class::CLASSES];
+    let mut class = 0;
+    while class < strides.len() {
+        strides[class] = Stride::new((SizeClass::from_index(class).slot_size() / GRANULE) as u32);
+        class += 1;
+    }
+    strides
+};
