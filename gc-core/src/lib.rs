@@ -1,1 +1,99 @@
-//! gc-core
+//! A garbage-collected heap for language runtimes: concurrent, non-moving, without object headers, and without ever
+//! stopping the world.
+//!
+//! ```
+//! use gc_core::{Gc, GcCell, LocalHeap, Trace};
+//!
+//! #[derive(Trace)]
+//! struct Node<'gc> {
+//!     name: String,
+//!     friend: GcCell<'gc, Option<Gc<'gc, Node<'gc>>>>,
+//! }
+//!
+//! let heap = LocalHeap::new();
+//! let mut mutator = heap.mutator().unwrap();
+//!
+//! let alice = mutator.mutate(|mc| {
+//!     let alice = mc.alloc(Node { name: "Alice".into(), friend: GcCell::new(None) });
+//!     let bob = mc.alloc(Node { name: "Bob".into(), friend: GcCell::new(Some(alice)) });
+//!     alice.friend.set(mc, Some(bob)); // a cycle
+//!     mc.root(alice)
+//! });
+//!
+//! mutator.collect(); // alice is rooted, bob is reachable from her
+//! mutator.mutate(|mc| assert_eq!(alice.get(mc).friend.get().unwrap().name, "Bob"));
+//!
+//! drop(alice);
+//! mutator.collect(); // now both are gone, and their strings are freed
+//! assert_eq!(heap.statistics().live_objects, 0);
+//! ```
+//!
+//! # The parts
+//!
+//! - A heap: [`Heap`] (many mutator threads; contents `Send + Sync`) or [`LocalHeap`] (one thread; contents need be
+//!   neither). Marking runs on background threads in both.
+//! - A [`Mutator`] per thread; [`Mutator::mutate`] opens a *region*, in which [`Gc`] pointers are plain `Copy` values.
+//! - Between regions: [`Root`] (owning handle) and [`Local`] (stack root of a [`Scope`]).
+//! - Types derive [`Trace`]; what changes inside objects is a [cell](GcCell).
+//!
+//! # Safety
+//!
+//! Everything but the traits marked `unsafe` is safe: a branded lifetime `'gc` proves that no pointer survives a safepoint
+//! unrooted, leaves its heap, or is written without its barrier.
+
+extern crate self as gc_core;
+
+mod alloc;
+mod cell;
+mod claim;
+mod config;
+mod control;
+mod cycle;
+mod drops;
+mod error;
+mod gc;
+mod grey;
+mod heap;
+mod kind;
+mod locals;
+mod marker;
+mod mode;
+mod mutator;
+mod pacer;
+mod record;
+mod rendezvous;
+mod root;
+mod root_table;
+mod safepoint;
+mod scope;
+mod shade;
+mod stats;
+mod sync;
+mod teardown;
+mod termination;
+mod trace;
+mod tracer;
+mod type_info;
+
+pub use cell::{
+    BorrowError, BorrowMutError, GcCell, GcMutex, GcMutexGuard, GcOnceCell, GcRefCell, GcRwLock,
+    GcRwLockReadGuard, GcRwLockWriteGuard, Ref, RefMut, Word,
+};
+pub use config::Config;
+pub use error::{AllocError, MutatorError};
+pub use gc::{ByPtr, GC_ALIGN, Gc};
+pub use gc_derive::Trace;
+pub use heap::{Heap, LocalHeap};
+pub use kind::{Kind, Owned, Shared};
+pub use mutator::{Mutation, Mutator};
+pub use root::Root;
+pub use scope::{Local, Scope, ScopeMutation};
+pub use stats::{Cause, CycleReport, Distribution, Statistics};
+pub use trace::{BrandedBy, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
+pub use tracer::Tracer;
+
+/// For this crate's macros.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::trace::{GcDyn, known_dyn};
+}

@@ -92,7 +92,7 @@ macro_rules! __gc_dyn {
         }
 
         // SAFETY: a `dyn` type.
-        unsafe impl<'gc $(, $param: 'static $(+ $bound $(+ $more)*)?)*> $crate::trace::GcDyn
+        unsafe impl<'gc $(, $param: 'static $(+ $bound $(+ $more)*)?)*> $crate::__private::GcDyn
             for dyn $first $(:: $rest)*<'gc $(, $arg)*> $(+ ::core::marker::$auto)* + 'gc
         {
         }

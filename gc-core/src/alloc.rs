@@ -1,0 +1,253 @@
+//! Allocation: `mc.alloc`, slices, strings.
+//!
+//! The fast path bumps a pointer inside a run of free slots of a span of this very type (or, for leaves, of this size); the
+//! run's bits were set when it was opened, so nothing else is written but the object. Everything else is in `slot_slow`.
+
+use std::mem::{align_of, size_of};
+use std::ptr::NonNull;
+use std::time::Instant;
+
+use allocator::{AllocError, Owner, SizeClass};
+
+use crate::control::Control;
+use crate::gc::Gc;
+use crate::kind::Kind;
+use crate::mutator::Mutation;
+use crate::record::Record;
+use crate::stats::Cause;
+use crate::trace::{Storable, Trace};
+use crate::type_info::{LEAF, Sized_, Slice, SliceLayout};
+
+impl<'gc, S: Kind> Mutation<'gc, S> {
+    /// Allocates `value`. 16-byte slots and up; no header.
+    ///
+    /// Cost: a pointer bump, some nanoseconds; now and then a new span (some microseconds at most).
+    ///
+    /// # Panics
+    /// When there is no memory; see [`try_alloc`](Mutation::try_alloc).
+    #[inline(always)]
+    pub fn alloc<T: Trace<'gc> + Storable<S> + 'gc>(&self, value: T) -> Gc<'gc, T> {
+        match self.sized_slot::<T>() {
+            Ok(slot) => self.place(slot, value),
+            Err(error) => out_of_memory(error),
+        }
+    }
+
+    /// Allocates `value`, or says why there is no memory; `value` is dropped then.
+    ///
+    /// # Errors
+    /// When the system or the configured limit refuses.
+    #[inline]
+    pub fn try_alloc<T: Trace<'gc> + Storable<S> + 'gc>(&self, value: T) -> Result<Gc<'gc, T>, AllocError> {
+        let slot = self.sized_slot::<T>()?;
+        Ok(self.place(slot, value))
+    }
+
+    #[inline(always)]
+    fn place<T>(&self, slot: NonNull<u8>, value: T) -> Gc<'gc, T> {
+        let slot = slot.cast::<T>();
+        // SAFETY: a free slot for a `T`, which nobody else has.
+        unsafe { slot.write(value) };
+        // SAFETY: initialised, and kept until the region ends: a newborn is white at most while no cycle may free it.
+        unsafe { Gc::from_ptr(slot) }
+    }
+
+    /// A slot for a `T`.
+    #[inline(always)]
+    fn sized_slot<T: Trace<'gc>>(&self) -> Result<NonNull<u8>, AllocError> {
+        let record = self.record();
+        if let Some(class) = Sized_::<T>::CLASS {
+            // SAFETY: inside a region; no other reference to the cache lives.
+            let cache = unsafe { record.cache() };
+            let slot = if Sized_::<T>::IS_LEAF {
+                cache.bump_plain(class)
+            } else {
+                cache.bump(std::ptr::from_ref(Sized_::<T>::INFO).expose_provenance(), class)
+            };
+            if let Some(slot) = NonNull::new(slot) {
+                return Ok(slot);
+            }
+        }
+        let owner = if Sized_::<T>::IS_LEAF { LEAF } else { Sized_::<T>::INFO.owner() };
+        record.slot_slow(owner, Sized_::<T>::CLASS, size_of::<T>(), align_of::<T>())
+    }
+
+    /// Allocates a slice of the items of an iterator that knows its length. If the iterator ends early, the slice is
+    /// shorter; if it has more, they stay in it. If it panics, what was built is dropped.
+    ///
+    /// # Panics
+    /// As [`alloc`](Mutation::alloc), and when the iterator does.
+    pub fn alloc_slice<T, I>(&self, items: I) -> Gc<'gc, [T]>
+    where
+        T: Trace<'gc> + Storable<S> + 'gc,
+        I: IntoIterator<Item = T>,
+        I::IntoIter: ExactSizeIterator,
+    {
+        self.try_alloc_slice(items).unwrap_or_else(|error| out_of_memory(error))
+    }
+
+    /// As [`alloc_slice`](Mutation::alloc_slice).
+    ///
+    /// # Errors
+    /// When there is no memory, or the slice would be larger than `isize::MAX` bytes; no item was taken then.
+    pub fn try_alloc_slice<T, I>(&self, items: I) -> Result<Gc<'gc, [T]>, AllocError>
+    where
+        T: Trace<'gc> + Storable<S> + 'gc,
+        I: IntoIterator<Item = T>,
+        I::IntoIter: ExactSizeIterator,
+    {
+        let items = items.into_iter();
+        let capacity = items.len();
+        let mut building = self.slice_slot::<T>(capacity)?;
+        for item in items.take(capacity) {
+            building.push(item);
+        }
+        Ok(building.finish())
+    }
+
+    /// Allocates a copy of a slice.
+    ///
+    /// # Panics
+    /// As [`alloc`](Mutation::alloc).
+    pub fn alloc_slice_copy<T>(&self, items: &[T]) -> Gc<'gc, [T]>
+    where
+        T: Trace<'gc> + Storable<S> + Copy + 'gc,
+    {
+        let mut building = self.slice_slot::<T>(items.len()).unwrap_or_else(|error| out_of_memory(error));
+        building.copy(items);
+        building.finish()
+    }
+
+    /// Allocates a string.
+    ///
+    /// # Panics
+    /// As [`alloc`](Mutation::alloc).
+    pub fn alloc_str(&self, text: &str) -> Gc<'gc, str> {
+        let mut building = self.slice_slot::<u8>(text.len()).unwrap_or_else(|error| out_of_memory(error));
+        building.copy(text.as_bytes());
+        let bytes: Gc<'gc, [u8]> = building.finish();
+        // SAFETY: the bytes of a `str`, which has the layout of `[u8]`.
+        unsafe { Gc::__coerce(bytes, |bytes| bytes as *mut str) }
+    }
+
+    fn slice_slot<T: Trace<'gc>>(&self, capacity: usize) -> Result<Building<'gc, T>, AllocError> {
+        let record = self.record();
+        let align = SliceLayout::<T>::ALIGN;
+        let Some(size) = SliceLayout::<T>::size(capacity) else {
+            return Err(AllocError { size: usize::MAX, cause: allocator::Cause::TooLarge });
+        };
+        let owner = if Slice::<T>::IS_LEAF { LEAF } else { Slice::<T>::INFO.owner() };
+        let class = SizeClass::of(size, align);
+        let bumped = class.and_then(|class| {
+            // SAFETY: inside a region; no other reference to the cache lives.
+            let cache = unsafe { record.cache() };
+            let slot =
+                if Slice::<T>::IS_LEAF { cache.bump_plain(class) } else { cache.bump(owner.word, class) };
+            NonNull::new(slot)
+        });
+        let slot = match bumped {
+            Some(slot) => slot,
+            None => record.slot_slow(owner, class, size, align)?,
+        };
+        let slot_size = match class {
+            Some(class) => class.slot_size(),
+            // The length of an over-aligned slice stands at the slot's end.
+            None => record.heap.space.span_of(slot.addr().get()).map_or(size, |span| span.slot_size()),
+        };
+        Ok(Building::new(slot, slot_size, capacity))
+    }
+}
+
+/// A slice being built: drops what it has if it is dropped, and leaves a slot with length 0.
+struct Building<'gc, T: 'gc> {
+    data: NonNull<T>,
+    len_at: *mut usize,
+    capacity: usize,
+    len: usize,
+    _brand: std::marker::PhantomData<Gc<'gc, T>>,
+}
+
+impl<'gc, T: 'gc> Building<'gc, T> {
+    fn new(slot: NonNull<u8>, slot_size: usize, capacity: usize) -> Self {
+        let len_at = SliceLayout::<T>::len_at(slot.as_ptr(), slot_size).cast_mut();
+        // SAFETY: inside the slot, aligned to 8. Until `finish` the slot is an empty slice (`type_info` I1).
+        unsafe { len_at.write(0) };
+        // SAFETY: inside the slot.
+        let data = unsafe { slot.add(SliceLayout::<T>::DATA) };
+        Building { data: data.cast(), len_at, capacity, len: 0, _brand: std::marker::PhantomData }
+    }
+
+    #[inline]
+    fn push(&mut self, item: T) {
+        assert!(self.len < self.capacity, "`take` bounds the items");
+        // SAFETY: below the capacity.
+        let place = unsafe { self.data.add(self.len) };
+        // SAFETY: inside the slot, and not yet initialised.
+        unsafe { place.write(item) };
+        self.len += 1;
+    }
+
+    fn copy(&mut self, items: &[T])
+    where
+        T: Copy,
+    {
+        assert!(items.len() <= self.capacity, "the slot was made for them");
+        // SAFETY: the capacity is `items.len()` at least, and the slot is fresh, so nothing overlaps.
+        unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), self.data.as_ptr(), items.len()) };
+        self.len = items.len();
+    }
+
+    fn finish(self) -> Gc<'gc, [T]> {
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: as in `new`; all of `len` is initialised now.
+        unsafe { this.len_at.write(this.len) };
+        // SAFETY: as in `Mutation::place`.
+        unsafe { Gc::from_ptr(NonNull::slice_from_raw_parts(this.data, this.len)) }
+    }
+}
+
+impl<T> Drop for Building<'_, T> {
+    fn drop(&mut self) {
+        let built = NonNull::slice_from_raw_parts(self.data, self.len);
+        // SAFETY: exactly these are initialised, and the slot says that none is.
+        unsafe { built.drop_in_place() };
+    }
+}
+
+impl Record {
+    /// A slot off the fast path: the next run of free slots, another span, or a large object.
+    #[cold]
+    #[inline(never)]
+    fn slot_slow(
+        &self,
+        owner: Owner,
+        class: Option<SizeClass>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: inside a region; no other reference to the cache lives.
+        let cache = unsafe { self.cache() };
+        if let Some(class) = class {
+            // The next run in the span at hand is some nanoseconds, and not worth a look at the clock.
+            if let Some(slot) = cache.next_run(owner, class) {
+                return Ok(slot);
+            }
+        }
+        let since = Instant::now();
+        let slot = match class {
+            Some(class) => cache.refill(owner, class),
+            None => cache.alloc_large(owner, size, align),
+        };
+        if self.heap.pacing.is_due(&self.heap.arena) {
+            Control::start(&self.heap);
+        }
+        self.recorder.lock().interrupted(Cause::Refill, since.elapsed());
+        slot
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_memory(error: AllocError) -> ! {
+    panic!("{error}; `try_alloc` gives an error instead")
+}

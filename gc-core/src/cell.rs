@@ -1,0 +1,73 @@
+//! Cells: the only places where an object in the heap changes. Each runs the barrier itself.
+//!
+//! The barrier is a deletion barrier (T. Yuasa, "Real-time garbage collection on general-purpose machines", 1990), kept per
+//! word in [`GcCell`] and per cell in the compound ones (a snapshot at the first write of a cycle, after the object log of
+//! MMTk and of V. Jones' and others' sliding views): **if** a cycle is on **and** a reference is about to go **then** its
+//! target is shaded first.
+//!
+//! | cell | holds | heaps | cost while no cycle is on |
+//! |---|---|---|---|
+//! | [`GcCell`] | one machine word | both | a load and a predicted branch |
+//! | [`GcRefCell`] | anything, by `RefCell`'s rules | local | the same |
+//! | [`GcMutex`], [`GcRwLock`] | anything | both | the same |
+//! | [`GcOnceCell`] | something set once | both | none |
+
+mod mutex;
+mod once_cell;
+mod ref_cell;
+mod rw_lock;
+mod word;
+
+pub use mutex::{GcMutex, GcMutexGuard};
+pub use once_cell::GcOnceCell;
+pub use ref_cell::{BorrowError, BorrowMutError, GcRefCell, Ref, RefMut};
+pub use rw_lock::{GcRwLock, GcRwLockReadGuard, GcRwLockWriteGuard};
+pub use word::{GcCell, Word};
+
+use std::time::Instant;
+
+use crate::claim::{Claim, Claimed};
+use crate::kind::Kind;
+use crate::mode::Mode;
+use crate::mutator::Mutation;
+use crate::record::Record;
+use crate::stats::Cause;
+use crate::trace::Trace;
+
+/// The barrier of compound cells: the caller holds the cell exclusively and is about to write.
+#[inline(always)]
+fn before_write<'gc, S: Kind, T: Trace<'gc> + ?Sized>(mc: &Mutation<'gc, S>, claim: &Claim, content: *const T) {
+    if T::HOLDS_GC && mc.record().mode().shades() {
+        // SAFETY: the caller holds the cell exclusively, so its content can be read.
+        snapshot(mc.record(), claim, unsafe { &*content });
+    }
+}
+
+/// Shades the content of a compound cell, as the mode demands.
+#[cold]
+#[inline(never)]
+fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content: &T) {
+    if record.mode() != Mode::Trace {
+        // Every time, without claiming: a claim made now would hide what a mutator that has not answered H2 yet stores
+        // here later.
+        let since = Instant::now();
+        record.shade(|tracer| content.trace(tracer));
+        record.recorder.lock().interrupted(Cause::Claim, since.elapsed());
+        return;
+    }
+    let epoch = record.epoch();
+    match claim.try_claim(epoch) {
+        Claimed::Done => {}
+        Claimed::Mine => {
+            let since = Instant::now();
+            record.shade(|tracer| content.trace(tracer));
+            claim.finish(epoch);
+            record.recorder.lock().interrupted(Cause::Claim, since.elapsed());
+        }
+        Claimed::Busy => {
+            let since = Instant::now();
+            claim.wait();
+            record.recorder.lock().interrupted(Cause::Busy, since.elapsed());
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One cycle, from H1 to the end of its sweep.
+//!
+//! ```text
+//! Idle --H1--> Sync --H2--> Rooted --H3--> Trace --waves until clean--> Done --H4--> Ended --H5--> Idle + sweep
+//! ```
+//!
+//! 1. **H1**: the barrier goes on everywhere before anything else happens. Dropped roots are pinned before.
+//! 2. **H2**: each mutator shades its own roots. When all have, the global roots are walked.
+//! 3. **H3**: everybody's roots are in; claims count; newborns are black. Only now do markers scan.
+//! 4. **Waves**: with all queues empty, the word goes to Terminating, and each mutator hands in what it shaded. Clean: Done.
+//! 5. **H4**: the barrier goes off; newborns stay black until all have answered.
+//! 6. **H5**: newborns are white; caches are handed over. When all have answered, sweeping begins.
+//!
+//! Everything is swept and dropped before the next cycle begins.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use allocator::SweepProgress;
+
+use crate::control::Control;
+use crate::heap::HeapCore;
+use crate::marker::Team;
+use crate::mode::Handshake;
+use crate::record::Record;
+use crate::stats::CycleReport;
+
+/// Spans swept in one go before the thread looks up.
+const SWEEP_BATCH: usize = 256;
+
+/// The collector's thread: runs cycles until the heap ends.
+pub(crate) fn collector_thread(heap: &Arc<HeapCore>) {
+    let mut collector = Collector { team: Team::new(heap), asked: Vec::new() };
+    while let Some(number) = heap.control.next_cycle() {
+        collector.run(heap, number);
+    }
+    drop(collector);
+    if heap.control.ends_on_collector() {
+        crate::teardown::finish(heap);
+    }
+}
+
+struct Collector {
+    team: Team,
+    /// The mutators asked in a handshake, kept for its memory.
+    asked: Vec<Arc<Record>>,
+}
+
+impl Collector {
+    fn run(&mut self, heap: &Arc<HeapCore>, number: u64) {
+        let mut report = CycleReport {
+            number,
+            began: heap.age(),
+            began_at: heap.pacing.heap_bytes(&heap.arena),
+            goal: heap.pacing.goal(),
+            ..CycleReport::default()
+        };
+        let allocated_at_begin = heap.arena.allocated_bytes();
+        let drops_before = heap.drops.run();
+
+        let since = Instant::now();
+        self.root(heap, &mut report);
+        report.start = since.elapsed();
+
+        let since = Instant::now();
+        self.mark(heap, &mut report);
+        report.mark = since.elapsed();
+        report.ended_at = heap.pacing.heap_bytes(&heap.arena);
+
+        let since = Instant::now();
+        self.ask(heap, Handshake::Ended, &mut report);
+        heap.shades.clear();
+        self.ask(heap, Handshake::Idle, &mut report);
+        report.end = since.elapsed();
+        let allocated_at_end = heap.arena.allocated_bytes();
+
+        let since = Instant::now();
+        sweep(heap);
+        report.sweep = since.elapsed();
+        report.live_bytes = heap.arena.live_bytes() as usize;
+        report.live_objects = heap.arena.live_objects();
+        report.drops = heap.drops.run() - drops_before;
+        let during = (allocated_at_end - allocated_at_begin) as usize;
+        heap.pacing.cycle_over(report.live_bytes, allocated_at_end, during);
+
+        heap.control.cycle_over(|statistics| statistics.add_cycle(report));
+    }
+
+    fn ask(&mut self, heap: &HeapCore, handshake: Handshake, report: &mut CycleReport) {
+        let took = heap.handshake(handshake, &mut self.asked);
+        report.slowest_handshake = report.slowest_handshake.max(took);
+    }
+
+    /// H1 to H3, and the walk of the global roots.
+    fn root(&mut self, heap: &HeapCore, report: &mut CycleReport) {
+        heap.shades.termination.reset();
+        heap.advance_epoch();
+        heap.roots.pin();
+        self.ask(heap, Handshake::Sync, report);
+        self.ask(heap, Handshake::Rooted, report);
+        let marker = self.team.marker();
+        heap.roots.walk(|target| marker.root(target));
+        marker.flush();
+        self.ask(heap, Handshake::Trace, report);
+    }
+
+    /// Marks until a wave is clean.
+    fn mark(&mut self, heap: &HeapCore, report: &mut CycleReport) {
+        let termination = &heap.shades.termination;
+        self.team.begin(heap.epoch());
+        loop {
+            let handed_in = self.team.mark_until_quiet();
+            termination.begin_wave();
+            self.ask(heap, Handshake::Wave, report);
+            report.waves += 1;
+            if heap.shades.handed_in() == handed_in && termination.settle() {
+                break;
+            }
+            termination.reset();
+        }
+        self.team.end();
+    }
+}
+
+/// Sweeps everything, and has everything dead dropped.
+fn sweep(heap: &HeapCore) {
+    heap.arena.allow_sweep();
+    loop {
+        // `More`: spans wait whose dead have to be dropped, or a mutator is just sweeping one for itself.
+        match heap.arena.sweep(SWEEP_BATCH, &mut |_| {}) {
+            SweepProgress::Done => return,
+            SweepProgress::More if heap.shared => heap.drops.run_all(heap),
+            SweepProgress::More => {
+                if heap.arena.sweep(usize::MAX, &mut |_| {}) == SweepProgress::Done {
+                    return;
+                }
+                if !Control::await_drops(heap) {
+                    return; // the heap ends; its teardown drops what is left
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The grey queue: pages with grey objects, each queued at most once, shared by the markers through work stealing.
+//!
+//! The unit of work is a page, not an object (Go's Green Tea collector, 2025): marking sets a bit and queues the page; first
+//! in, first out, so that marks gather on a page before it is scanned; then all its grey objects are scanned together. The
+//! queue is bounded by the number of pages, so deep structures need no stack.
+//!
+//! I1. A page with a grey object is queued, or is held by a marker, or the object is in a batch that a mutator has not handed
+//!     in. Marker side: set the mark, then look at QUEUED; scanner side: clear QUEUED, then read the marks. Without a full
+//!     barrier between the two steps on both sides each could miss the other:
+//!
+//! ```text
+//!      marker                         scanner
+//!      mark |= bit                    flags &= !QUEUED
+//!      fence                          fence
+//!      flags has QUEUED? then leave   grey = alloc & mark
+//! ```
+//! I2. Only active markers and hand-ins create work; a marker that is not active holds none.
+
+use std::ptr::NonNull;
+
+use allocator::{PageId, Space};
+use crossbeam_deque::{Steal, Stealer, Worker};
+
+use crate::shade::Marked;
+use crate::sync::{AtomicUsize, Ordering, fence_after_rmw};
+use crate::type_info::SILENT;
+
+/// The page is in the grey queue: a bit of the page's flags that the allocator leaves to us.
+const QUEUED: u8 = 0x10;
+
+/// Queues `page` unless it is queued or its type has nothing to scan. A mark on it has just been set.
+#[inline(always)]
+fn queue(space: &Space, worker: &Worker<PageId>, page: PageId) {
+    fence_after_rmw(); // I1; partner: `begin_scan`
+    let flags = space.page_flags(page);
+    // Relaxed: ordered by the fence.
+    if flags.load(Ordering::Relaxed) & (SILENT | QUEUED) != 0 {
+        return;
+    }
+    // Relaxed: the page travels to its scanner through the deque.
+    if flags.fetch_or(QUEUED, Ordering::Relaxed) & QUEUED == 0 {
+        worker.push(page);
+    }
+}
+
+/// Takes the page out of the queue's set; its marks are read after this.
+#[inline(always)]
+pub(crate) fn begin_scan(space: &Space, page: PageId) {
+    // Relaxed: ordered by the fence.
+    space.page_flags(page).fetch_and(!QUEUED, Ordering::Relaxed);
+    fence_after_rmw(); // I1; partner: `queue`
+}
+
+/// The sink of a marker's tracer: marks, and queues pages.
+pub(crate) struct MarkerSink {
+    pub(crate) worker: Worker<PageId>,
+}
+
+impl MarkerSink {
+    /// Marks what is still white, and queues its pages.
+    pub(crate) fn mark_all(&mut self, space: &Space, edges: &[Option<NonNull<()>>]) {
+        for edge in edges.iter().flatten() {
+            let addr = edge.addr().get();
+            if space.mark(addr) {
+                queue(space, &self.worker, space.page_of(addr));
+            }
+        }
+    }
+
+    /// Queues the pages of objects that a mutator marked.
+    pub(crate) fn take_in(&mut self, space: &Space, batch: &[Marked]) {
+        for marked in batch {
+            queue(space, &self.worker, space.page_of(marked.0.addr().get()));
+        }
+    }
+}
+
+/// The markers' shared side of the queue.
+#[derive(Debug)]
+pub(crate) struct GreyQueue {
+    stealers: Vec<Stealer<PageId>>,
+    /// Markers that hold or look for work and may create more. Written by each marker around its idle time (AcqRel), read
+    /// by markers that wonder whether all is done (Acquire).
+    active: AtomicUsize,
+}
+
+impl GreyQueue {
+    /// A queue for `markers` markers, and the workers' ends.
+    pub(crate) fn new(markers: usize) -> (GreyQueue, Vec<Worker<PageId>>) {
+        let workers: Vec<_> = (0..markers).map(|_| Worker::new_fifo()).collect();
+        let stealers = workers.iter().map(Worker::stealer).collect();
+        (GreyQueue { stealers, active: AtomicUsize::new(0) }, workers)
+    }
+
+    /// A batch of pages from another marker's end.
+    pub(crate) fn steal_into(&self, me: usize, worker: &Worker<PageId>) -> Option<PageId> {
+        let others = self.stealers.len();
+        for turn in 1..others {
+            let stealer = &self.stealers[(me + turn) % others];
+            loop {
+                match stealer.steal_batch_and_pop(worker) {
+                    Steal::Success(page) => return Some(page),
+                    Steal::Empty => break,
+                    Steal::Retry => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether every marker's end is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stealers.iter().all(Stealer::is_empty)
+    }
+
+    pub(crate) fn become_active(&self) {
+        // AcqRel: a marker that steals has become active before, so whoever sees its queue empty sees it active.
+        self.active.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn become_idle(&self) {
+        // AcqRel: what this marker pushed is seen by whoever sees it idle.
+        self.active.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether no marker holds work. Stable only for the collector, once hand-ins are looked at too.
+    pub(crate) fn is_quiet(&self) -> bool {
+        // Acquire: pairs with `become_idle`. Active first, then the queues: work is created by active markers only.
+        self.active.load(Ordering::Acquire) == 0 && self.is_empty() && self.active.load(Ordering::Acquire) == 0
+    }
+}

@@ -1,0 +1,321 @@
+//! A mutator's record: what its thread uses inside regions, and the collector while it acts for it from outside.
+//!
+//! I1. All fields but the atomics and the locked ones belong to whoever holds the state word: the mutator's thread while
+//!     INSIDE, the collector while ACTING (`safepoint` I1).
+//! I2. The mode changes in `answer` alone.
+
+use std::cell::{Cell, UnsafeCell};
+use std::sync::Arc;
+use std::thread::ThreadId;
+use std::time::Instant;
+
+use allocator::Cache;
+
+use crate::heap::HeapCore;
+use crate::locals::LocalStack;
+use crate::mode::{Handshake, Mode};
+use crate::safepoint::{StateWord, Waiting};
+use crate::shade::ShadeSink;
+use crate::stats::{Cause, Recorder};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, spin_loop, yield_now};
+use crate::tracer::{Sink, Tracer};
+
+/// See the module documentation.
+pub(crate) struct Record {
+    pub(crate) state: StateWord,
+    mode: Cell<Mode>,
+    /// The cycle that claims count for, from H3 to H4.
+    epoch: Cell<u32>,
+    cache: UnsafeCell<Cache>,
+    /// The sink of barriers and of the roots' shading.
+    tracer: UnsafeCell<Box<Tracer<'static>>>,
+    pub(crate) locals: LocalStack,
+    pub(crate) heap: Arc<HeapCore>,
+    /// Safepoints left until zeal collects.
+    zeal_left: Cell<u32>,
+
+    /// The handshake asked for. Written by the collector before `StateWord::request` (Release), read after it is seen
+    /// (Acquire).
+    request: AtomicU32,
+    /// When it was asked for, in nanoseconds since the heap's start. As `request`.
+    requested_at: AtomicU64,
+    /// Never reused; tells mutators apart.
+    pub(crate) id: u64,
+    pub(crate) thread: ThreadId,
+    pub(crate) recorder: Mutex<Recorder>,
+}
+
+// SAFETY: I1: the state word hands the unsynchronised fields over (Release on the way out, Acquire on the way in).
+unsafe impl Send for Record {}
+// SAFETY: as above.
+unsafe impl Sync for Record {}
+
+impl Record {
+    /// A record in the mode of the latest request. Called under the registry's lock.
+    pub(crate) fn new(heap: &Arc<HeapCore>, id: u64, mode: Mode, epoch: u32) -> Record {
+        let mut cache = Cache::new(&heap.arena);
+        cache.set_birth(mode.birth());
+        let sink = Sink::Shade(ShadeSink::new(heap.shades.clone()));
+        let record = Record {
+            state: StateWord::new(),
+            mode: Cell::new(mode),
+            epoch: Cell::new(epoch),
+            cache: UnsafeCell::new(cache),
+            tracer: UnsafeCell::new(Box::new(Tracer::new(heap.space, sink))),
+            locals: LocalStack::new(),
+            heap: heap.clone(),
+            zeal_left: Cell::new(heap.config.zeal.unwrap_or(0)),
+            request: AtomicU32::new(0),
+            requested_at: AtomicU64::new(0),
+            id,
+            thread: std::thread::current().id(),
+            recorder: Mutex::new(Recorder::default()),
+        };
+        record.apply_mode(mode);
+        record
+    }
+
+    /// What barriers do now. One plain load.
+    #[inline(always)]
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode.get()
+    }
+
+    /// The allocation cache.
+    ///
+    /// # Safety
+    /// The caller holds the state word (I1) and makes no second reference while the result lives.
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the state word")]
+    pub(crate) unsafe fn cache(&self) -> &mut Cache {
+        // SAFETY: by contract.
+        unsafe { &mut *self.cache.get() }
+    }
+
+    /// The barrier's tracer.
+    ///
+    /// # Safety
+    /// As [`cache`](Self::cache).
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the state word")]
+    pub(crate) unsafe fn tracer(&self) -> &mut Tracer<'static> {
+        // SAFETY: by contract.
+        unsafe { &mut *self.tracer.get() }
+    }
+
+    /// The epoch that claims count for, while in Trace.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch.get()
+    }
+
+    // ---- regions
+
+    /// Enters a region; answers what waits.
+    #[inline(always)]
+    pub(crate) fn enter(&self) {
+        if !self.state.try_enter() {
+            self.enter_slow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slow(&self) {
+        let mut since = None;
+        loop {
+            match self.state.enter_with_waiting() {
+                Waiting::Nothing | Waiting::Attention => break,
+                Waiting::Request => {
+                    self.answer_request();
+                    break;
+                }
+                Waiting::Collector => {
+                    since.get_or_insert_with(Instant::now);
+                    if cfg!(loom) { yield_now() } else { spin_loop() }
+                }
+            }
+        }
+        if let Some(since) = since {
+            self.recorder.lock().interrupted(Cause::Handshake, since.elapsed());
+        }
+    }
+
+    /// Leaves a region; answers what waits. True if the owner has business outside.
+    #[inline(always)]
+    pub(crate) fn leave(&self) -> bool {
+        if self.state.try_leave() { false } else { self.leave_slow() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_slow(&self) -> bool {
+        loop {
+            match self.state.waiting() {
+                Waiting::Request => self.answer_request(),
+                Waiting::Attention => {
+                    if self.state.try_leave_with_attention() {
+                        return true;
+                    }
+                }
+                Waiting::Nothing | Waiting::Collector => {
+                    if self.state.try_leave() {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether zeal wants a collection at this safepoint.
+    pub(crate) fn zeal_strikes(&self) -> bool {
+        let Some(nth) = self.heap.config.zeal else { return false };
+        let left = self.zeal_left.get();
+        if left <= 1 {
+            self.zeal_left.set(nth);
+            return true;
+        }
+        self.zeal_left.set(left - 1);
+        false
+    }
+
+    // ---- handshakes
+
+    /// The collector asks. Followed by an answer, exactly one.
+    pub(crate) fn ask(&self, handshake: Handshake, now: u64) {
+        // Relaxed, both: published by the Release in `request`.
+        self.request.store(handshake as u32, Ordering::Relaxed);
+        self.requested_at.store(now, Ordering::Relaxed);
+        self.state.request();
+    }
+
+    /// The collector answers for a mutator that is outside.
+    pub(crate) fn act(&self, handshake: Handshake) -> bool {
+        if !self.state.try_act() {
+            return false;
+        }
+        self.answer(handshake);
+        self.state.acted();
+        self.heap.rendezvous.answered();
+        true
+    }
+
+    /// The mutator, inside, answers the request that waits.
+    #[cold]
+    pub(crate) fn answer_request(&self) {
+        let since = Instant::now();
+        // Relaxed, both: the request was seen with Acquire.
+        let handshake = Handshake::from_raw(self.request.load(Ordering::Relaxed));
+        let requested_at = self.requested_at.load(Ordering::Relaxed);
+        self.answer(handshake);
+        self.state.answered();
+        let latency = self.heap.now().saturating_sub(requested_at);
+        let mut recorder = self.recorder.lock();
+        recorder.answered(latency);
+        recorder.interrupted(Cause::Handshake, since.elapsed());
+        drop(recorder);
+        self.heap.rendezvous.answered();
+    }
+
+    /// Does what a handshake asks for (I1, I2).
+    fn answer(&self, handshake: Handshake) {
+        // SAFETY: I1: the caller holds the state word.
+        let cache = unsafe { self.cache() };
+        let mode = handshake.next_mode(self.mode.get());
+        match handshake {
+            Handshake::Sync | Handshake::Wave | Handshake::Ended => {}
+            Handshake::Rooted => {
+                cache.set_birth(mode.birth());
+                self.shade_locals();
+            }
+            Handshake::Trace => cache.set_birth(mode.birth()),
+            Handshake::Idle => {
+                cache.hand_over(self.heap.arena.epoch());
+                cache.set_birth(mode.birth());
+            }
+        }
+        // SAFETY: I1.
+        let tracer = unsafe { self.tracer() };
+        tracer.flush();
+        let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
+        match handshake {
+            // What was shaded until H3, roots included, is where marking begins.
+            Handshake::Trace | Handshake::Wave => sink.hand_in(),
+            Handshake::Ended => sink.discard(),
+            Handshake::Sync | Handshake::Rooted | Handshake::Idle => {}
+        }
+        // Relaxed: written by the collector before the request, under the registry's lock.
+        self.epoch.set(self.heap.epoch());
+        self.apply_mode(mode);
+    }
+
+    /// Sets the mode and what follows from it.
+    fn apply_mode(&self, mode: Mode) {
+        self.mode.set(mode);
+        // SAFETY: I1.
+        let tracer = unsafe { self.tracer() };
+        tracer.set_claims((mode == Mode::Trace).then_some(self.epoch.get()));
+        let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
+        sink.set_in_trace(mode == Mode::Trace);
+    }
+
+    /// Shades the locals (at H2).
+    fn shade_locals(&self) {
+        // SAFETY: I1.
+        let tracer = unsafe { self.tracer() };
+        // SAFETY: I1.
+        unsafe { self.locals.for_each(|target| tracer.edge(target)) }
+    }
+
+    /// The last act of a mutator that leaves: answers what waits, hands in what it shaded, hands over its cache. Called
+    /// inside, under the registry's lock.
+    pub(crate) fn retire(&self) {
+        if self.state.waiting() == Waiting::Request {
+            self.answer_request();
+        }
+        // SAFETY: I1.
+        let tracer = unsafe { self.tracer() };
+        tracer.flush();
+        let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
+        match self.mode.get() {
+            // Counts in a wave that is on.
+            Mode::Sync | Mode::Rooted | Mode::Trace => sink.hand_in(),
+            Mode::Idle | Mode::Ended => sink.discard(),
+        }
+        // SAFETY: I1.
+        let cache = unsafe { self.cache() };
+        cache.hand_over(self.heap.arena.epoch());
+    }
+
+    /// Objects this mutator has shaded, ever. Called inside.
+    pub(crate) fn shaded(&self) -> u64 {
+        // SAFETY: I1.
+        match &unsafe { self.tracer() }.sink {
+            Sink::Shade(sink) => sink.shaded,
+            Sink::Marker(_) | Sink::Collect(_) => unreachable!("a mutator's tracer shades"),
+        }
+    }
+
+    // ---- barriers
+
+    /// Shades what `trace` shows (word cells' old values).
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn shade<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
+        // SAFETY: I1: barriers run inside regions.
+        let tracer = unsafe { self.tracer() };
+        // SAFETY: only values of the region's own brand come here.
+        trace(unsafe { tracer.rebrand() });
+        tracer.flush();
+    }
+
+    /// Shades what a word cell held: at most one pointer, without the detour through the buffer's prefetches.
+    #[inline]
+    pub(crate) fn shade_word<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
+        // SAFETY: I1: barriers run inside regions.
+        let tracer = unsafe { self.tracer() };
+        // SAFETY: only values of the region's own brand come here.
+        trace(unsafe { tracer.rebrand() });
+        tracer.flush();
+    }
+}

@@ -1,0 +1,134 @@
+//! What mutators shade, and how it reaches the markers.
+//!
+//! I1. In Trace the termination word is looked at before a mark is set (`termination` I2).
+//! I2. Every object that a mutator marked stands in its buffer until it is handed in; a hand-in is counted, so that a wave
+//!     in which one happened is not clean. Buffers go in at H3, in every wave, when they are full, and when a mutator
+//!     leaves; what is left at H4 is discarded (its marks are set and all are black by then).
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use allocator::Space;
+
+use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::termination::Termination;
+
+/// Objects a mutator marks before it hands them in unasked.
+const SHADES: usize = if cfg!(loom) { 2 } else { 256 };
+
+/// A batch of objects whose mark bit was set by its sender.
+pub(crate) type Batch = Vec<Marked>;
+
+/// An object that its sender marked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marked(pub(crate) NonNull<()>);
+
+// SAFETY: an address; what it names is read by the marker that the page's queue gives it to.
+unsafe impl Send for Marked {}
+
+/// The side of the exchange that all mutators and the collector share.
+#[derive(Debug)]
+pub(crate) struct Shades {
+    pub(crate) termination: Termination,
+    batches: Mutex<Vec<Batch>>,
+    /// Batches ever handed in. Written by mutators (Release, under no lock), read by the collector (Acquire) before and
+    /// after a wave.
+    handed_in: AtomicU64,
+}
+
+impl Shades {
+    pub(crate) fn new() -> Self {
+        Shades {
+            termination: Termination::new(),
+            batches: Mutex::new(Vec::new()),
+            handed_in: AtomicU64::new(0),
+        }
+    }
+
+    /// Hands in a batch.
+    pub(crate) fn hand_in(&self, batch: Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        self.batches.lock().push(batch);
+        // Release: pairs with `handed_in`; a collector that misses this count in a wave is told by the answer that
+        // follows it.
+        self.handed_in.fetch_add(1, Ordering::Release);
+    }
+
+    /// A batch to mark from.
+    pub(crate) fn take(&self) -> Option<Batch> {
+        self.batches.lock().pop()
+    }
+
+    /// Whether no batch waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.lock().is_empty()
+    }
+
+    /// Batches ever handed in.
+    pub(crate) fn handed_in(&self) -> u64 {
+        // Acquire: pairs with `hand_in`.
+        self.handed_in.load(Ordering::Acquire)
+    }
+
+    /// Forgets what was handed in after marking ended.
+    pub(crate) fn clear(&self) {
+        self.batches.lock().clear();
+    }
+}
+
+/// A mutator's side: the sink of its tracer.
+pub(crate) struct ShadeSink {
+    shades: Arc<Shades>,
+    in_trace: bool,
+    buffer: Batch,
+    /// Objects this mutator marked, ever.
+    pub(crate) shaded: u64,
+}
+
+impl ShadeSink {
+    pub(crate) fn new(shades: Arc<Shades>) -> Self {
+        ShadeSink { shades, in_trace: false, buffer: Batch::new(), shaded: 0 }
+    }
+
+    pub(crate) fn set_in_trace(&mut self, in_trace: bool) {
+        self.in_trace = in_trace;
+    }
+
+    /// Shades all of `edges`.
+    pub(crate) fn shade_all(&mut self, space: &Space, edges: &[Option<NonNull<()>>]) {
+        for &edge in edges.iter().flatten() {
+            self.shade(space, edge);
+        }
+    }
+
+    /// Shades one object.
+    #[inline]
+    pub(crate) fn shade(&mut self, space: &Space, object: NonNull<()>) {
+        let addr = object.addr().get();
+        if space.is_marked(addr) {
+            return;
+        }
+        if self.in_trace {
+            self.shades.termination.resume(); // I1: before the mark
+        }
+        if space.mark(addr) {
+            self.shaded += 1;
+            self.buffer.push(Marked(object));
+            if self.buffer.len() >= SHADES {
+                self.hand_in();
+            }
+        }
+    }
+
+    /// Hands in what was shaded (I2).
+    pub(crate) fn hand_in(&mut self) {
+        self.shades.hand_in(std::mem::take(&mut self.buffer));
+    }
+
+    /// Forgets what was shaded (at H4).
+    pub(crate) fn discard(&mut self) {
+        self.buffer.clear();
+    }
+}

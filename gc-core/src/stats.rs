@@ -1,0 +1,244 @@
+//! What the collector and the mutators measured: interruptions by cause, handshakes, cycles, bytes.
+//!
+//! Each mutator records into its own histograms under its own lock, which nobody else takes but a reader of statistics.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Why a mutator's thread did the collector's work instead of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It answered a handshake, or waited for the collector that was just answering for it.
+    Handshake,
+    /// It took a new span to allocate from, lazy sweeping of that span included.
+    Refill,
+    /// It dropped dead objects of a [`LocalHeap`](crate::LocalHeap).
+    Sweep,
+    /// It marked, because the heap had outgrown its goal.
+    Assist,
+    /// It shaded the content of a compound cell before writing to it.
+    Claim,
+    /// It waited for a marker that was just reading the cell it wanted to write.
+    Busy,
+}
+
+impl Cause {
+    /// All causes.
+    pub const ALL: [Cause; 6] =
+        [Cause::Handshake, Cause::Refill, Cause::Sweep, Cause::Assist, Cause::Claim, Cause::Busy];
+
+    /// The cause in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Handshake => "handshake",
+            Cause::Refill => "refill",
+            Cause::Sweep => "sweep",
+            Cause::Assist => "assist",
+            Cause::Claim => "claim",
+            Cause::Busy => "busy",
+        }
+    }
+}
+
+/// A distribution of durations, as a high-dynamic-range histogram with two significant digits.
+#[derive(Debug, Clone)]
+pub struct Distribution(Histogram<u64>);
+
+impl Default for Distribution {
+    fn default() -> Self {
+        Distribution(Histogram::new(2).expect("two digits are a valid precision"))
+    }
+}
+
+impl Distribution {
+    pub(crate) fn record(&mut self, value: Duration) {
+        self.record_ns(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn record_ns(&mut self, ns: u64) {
+        self.0.saturating_record(ns);
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Distribution) {
+        self.0.add(&other.0).expect("an auto-resizing histogram takes any value");
+    }
+
+    /// How many durations were recorded.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The duration that the fraction `q` of all stay below (0.5, 0.99, ..); zero if there is none.
+    pub fn quantile(&self, q: f64) -> Duration {
+        Duration::from_nanos(self.0.value_at_quantile(q))
+    }
+
+    /// The longest.
+    pub fn max(&self) -> Duration {
+        Duration::from_nanos(self.0.max())
+    }
+
+    /// The sum, within the histogram's precision.
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos((self.0.mean() * self.0.len() as f64) as u64)
+    }
+
+    /// How many durations fall into each of the ranges that end at a power of two nanoseconds, from the first that has
+    /// any to the last: (end of the range, count).
+    pub fn by_powers_of_two(&self) -> Vec<(Duration, u64)> {
+        self.0
+            .iter_log(1, 2.0)
+            .map(|step| (Duration::from_nanos(step.value_iterated_to()), step.count_since_last_iteration()))
+            .skip_while(|&(_, count)| count == 0)
+            .collect()
+    }
+}
+
+/// One mutator's measurements.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Recorder {
+    causes: [Option<Box<Distribution>>; Cause::ALL.len()],
+    latency: Option<Box<Distribution>>,
+}
+
+impl Recorder {
+    pub(crate) fn interrupted(&mut self, cause: Cause, time: Duration) {
+        self.causes[cause as usize].get_or_insert_default().record(time);
+    }
+
+    pub(crate) fn answered(&mut self, latency_ns: u64) {
+        self.latency.get_or_insert_default().record_ns(latency_ns);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Recorder) {
+        for (mine, theirs) in self.causes.iter_mut().zip(&other.causes) {
+            if let Some(theirs) = theirs {
+                mine.get_or_insert_default().merge(theirs);
+            }
+        }
+        if let Some(theirs) = &other.latency {
+            self.latency.get_or_insert_default().merge(theirs);
+        }
+    }
+
+    pub(crate) fn interruptions(&self, cause: Cause) -> Distribution {
+        self.causes[cause as usize].as_deref().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn latency(&self) -> Distribution {
+        self.latency.as_deref().cloned().unwrap_or_default()
+    }
+}
+
+/// One cycle, measured.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CycleReport {
+    /// The cycle's number, from 1.
+    pub number: u64,
+    /// When it began, since the heap was made.
+    pub began: Duration,
+    /// From the request of H1 until all had answered H3, and the roots were walked.
+    pub start: Duration,
+    /// From H3 until marking was done.
+    pub mark: Duration,
+    /// From the request of H4 until all had answered H5.
+    pub end: Duration,
+    /// Sweeping, until every span was swept and everything dead was dropped.
+    pub sweep: Duration,
+    /// Waves that marking took.
+    pub waves: u32,
+    /// Bytes in use when it began.
+    pub began_at: usize,
+    /// Bytes in use when marking was done.
+    pub ended_at: usize,
+    /// Bytes that survived, slots' sizes.
+    pub live_bytes: usize,
+    /// Objects that survived.
+    pub live_objects: u64,
+    /// The goal that the cycle was paced for.
+    pub goal: usize,
+    /// Objects dropped because of it.
+    pub drops: u64,
+    /// The longest time from a handshake's request to its last answer.
+    pub slowest_handshake: Duration,
+}
+
+/// Everything measured since the heap was made.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Full cycles completed.
+    pub cycles: u64,
+    /// Bytes allocated, slots' sizes.
+    pub bytes_allocated: u64,
+    /// Objects allocated.
+    pub objects_allocated: u64,
+    /// Bytes that survived the last cycle.
+    pub live_bytes: usize,
+    /// Objects that survived the last cycle.
+    pub live_objects: u64,
+    /// Bytes in use now: what survived and what was allocated since.
+    pub heap_bytes: usize,
+    /// The goal of the next cycle.
+    pub goal: usize,
+    /// The most bytes ever in use at a cycle's end.
+    pub peak_bytes: usize,
+    /// Objects marked by barriers and roots, ever.
+    pub shaded: u64,
+    /// Drops run, ever.
+    pub drops: u64,
+    /// Drops that panicked, ever; each was caught.
+    pub drop_panics: u64,
+    /// Global roots now.
+    pub roots: usize,
+    /// Mutators now.
+    pub mutators: usize,
+    /// Time that cycles took, by phase, in all (the number of the report is the count of cycles).
+    pub total: CycleReport,
+    /// The last cycle.
+    pub last: CycleReport,
+    pub(crate) recorder: Recorder,
+}
+
+impl Statistics {
+    /// Takes a finished cycle in.
+    pub(crate) fn add_cycle(&mut self, report: CycleReport) {
+        self.cycles = report.number;
+        self.live_bytes = report.live_bytes;
+        self.live_objects = report.live_objects;
+        self.peak_bytes = self.peak_bytes.max(report.ended_at);
+        let total = &mut self.total;
+        total.number = report.number;
+        total.start += report.start;
+        total.mark += report.mark;
+        total.end += report.end;
+        total.sweep += report.sweep;
+        total.waves += report.waves;
+        total.drops += report.drops;
+        total.slowest_handshake = total.slowest_handshake.max(report.slowest_handshake);
+        self.last = report;
+    }
+
+    /// The interruptions of mutators by `cause`.
+    pub fn interruptions(&self, cause: Cause) -> Distribution {
+        self.recorder.interruptions(cause)
+    }
+
+    /// The interruptions of mutators by all causes.
+    pub fn all_interruptions(&self) -> Distribution {
+        let mut all = Distribution::default();
+        for cause in Cause::ALL {
+            all.merge(&self.recorder.interruptions(cause));
+        }
+        all
+    }
+
+    /// From a handshake's request until a mutator inside a region answered it.
+    pub fn handshake_latency(&self) -> Distribution {
+        self.recorder.latency()
+    }
+}

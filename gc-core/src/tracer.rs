@@ -1,0 +1,123 @@
+//! [`Tracer`]: what an object's [`Trace`](crate::Trace) shows its pointers to.
+//!
+//! A tracer only collects edges into a bounded buffer and fetches the mark bits ahead; what becomes of them is decided in
+//! `flush`, by whose tracer it is:
+//!
+//! - a **marker**'s marks each target and queues the pages of those that were white (Cher, Hosking and Vitek 2004 put such
+//!   a first-in first-out buffer in front of the mark test to hide the misses);
+//! - a **mutator**'s shades: it looks at the termination word first, then marks, then keeps what it marked for the next
+//!   hand-in (see `shade`);
+//! - the **verifier**'s keeps them.
+//!
+//! I1. Between `trace` of a compound cell's content and the end of its claim only copies of pointers are made: no mark bit
+//!     is needed for the claim's correctness, and the buffer belongs to a thread that counts as holding work.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use allocator::Space;
+
+use crate::claim::{Claim, Claimed};
+use crate::grey::MarkerSink;
+use crate::shade::ShadeSink;
+use crate::trace::Trace;
+
+/// Edges a tracer collects before it looks at their mark bits: enough that the prefetches have arrived, few enough that
+/// they are still in the first-level cache (64 bytes each).
+const EDGES: usize = if cfg!(loom) { 2 } else { 128 };
+
+/// Where edges go.
+pub(crate) enum Sink {
+    /// A marker thread's: mark and queue.
+    Marker(MarkerSink),
+    /// A mutator's barrier: shade and keep.
+    Shade(ShadeSink),
+    /// The verifier's: keep.
+    Collect(Vec<NonNull<()>>),
+}
+
+/// Receives the pointers of the object that is traced. Users see it only in hand-written
+/// [`Trace`](crate::Trace) implementations, which call [`field`](Tracer::field) for each field.
+pub struct Tracer<'gc> {
+    space: &'static Space,
+    len: usize,
+    /// The cycle that claims count for; `None`: trace through compound cells without claiming them.
+    claims_for: Option<u32>,
+    edges: [Option<NonNull<()>>; EDGES],
+    pub(crate) sink: Sink,
+    _brand: PhantomData<fn(&'gc ()) -> &'gc ()>,
+}
+
+impl<'gc> Tracer<'gc> {
+    pub(crate) fn new(space: &'static Space, sink: Sink) -> Self {
+        Tracer { space, len: 0, claims_for: None, edges: [None; EDGES], sink, _brand: PhantomData }
+    }
+
+    /// The same tracer under another brand.
+    ///
+    /// # Safety
+    /// What is traced through the result belongs to the heap that this tracer is of.
+    #[inline(always)]
+    pub(crate) unsafe fn rebrand<'a>(&mut self) -> &mut Tracer<'a> {
+        // SAFETY: the brand is a phantom.
+        unsafe { &mut *std::ptr::from_mut(self).cast::<Tracer<'a>>() }
+    }
+
+    /// From now on compound cells are claimed for the cycle `epoch`, or not at all.
+    pub(crate) fn set_claims(&mut self, epoch: Option<u32>) {
+        self.claims_for = epoch;
+    }
+
+    /// Traces a field. Costs nothing for types that can't hold a `Gc`.
+    #[inline(always)]
+    pub fn field<T: Trace<'gc> + ?Sized>(&mut self, value: &T) {
+        if T::HOLDS_GC {
+            value.trace(self);
+        }
+    }
+
+    /// Takes one pointer.
+    #[inline(always)]
+    pub(crate) fn edge(&mut self, target: NonNull<()>) {
+        self.space.prefetch_mark(target.addr().get());
+        if self.len == EDGES {
+            self.flush();
+        }
+        // In range: `flush` empties the buffer.
+        self.edges[self.len] = Some(target);
+        self.len += 1;
+    }
+
+    /// Traces the content of a compound cell, under its claim if claims count.
+    #[inline]
+    pub(crate) fn compound(&mut self, claim: &Claim, content: impl FnOnce(&mut Self)) {
+        match self.claims_for {
+            None => content(self),
+            Some(epoch) => match claim.try_claim(epoch) {
+                Claimed::Mine => {
+                    content(self);
+                    claim.finish(epoch);
+                }
+                // Whoever holds it shades or scans the whole content; whoever held it has.
+                Claimed::Busy | Claimed::Done => {}
+            },
+        }
+    }
+
+    /// Does with the collected edges what this tracer is for.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn flush(&mut self) {
+        let edges = &self.edges[..self.len];
+        match &mut self.sink {
+            Sink::Marker(sink) => sink.mark_all(self.space, edges),
+            Sink::Shade(sink) => sink.shade_all(self.space, edges),
+            Sink::Collect(found) => found.extend(edges.iter().flatten()),
+        }
+        self.len = 0;
+    }
+
+    pub(crate) fn space(&self) -> &'static Space {
+        self.space
+    }
+}
