@@ -5,6 +5,7 @@ mod bitmap;
 mod cache;
 mod central;
 mod error;
+mod fault;
 mod large;
 mod layout;
 mod os;

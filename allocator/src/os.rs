@@ -15,6 +15,7 @@ use std::io;
 
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 
+use crate::fault;
 use crate::layout::Part;
 use crate::side_table::{Table, ZeroValid};
 
@@ -39,13 +40,18 @@ pub(crate) struct Mapping(MmapRaw);
 impl Mapping {
     /// Reserves `bytes` (I1). One `mmap`.
     pub(crate) fn reserve(bytes: usize) -> io::Result<Mapping> {
+        if fault::strikes(fault::Point::Reserve) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         let map = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
         Ok(Mapping(MmapRaw::from(map)))
     }
 
-    /// The table in `part` of this mapping, which nobody else may have taken. The caller keeps the mapping as long as
-    /// the table.
-    pub(crate) fn table<T: ZeroValid>(&self, part: Part) -> Table<T> {
+    /// The table in `part` of this mapping.
+    ///
+    /// # Safety
+    /// Nobody else uses the part, nobody has written to it, and the mapping outlives the table.
+    pub(crate) unsafe fn table<T: ZeroValid>(&self, part: Part) -> Table<T> {
         assert!(part.end() <= self.0.len() && part.element_size() == size_of::<T>());
         let base = self.base().wrapping_add(part.offset);
         // SAFETY: the part is inside the mapping, aligned to a cache line, zero (I1); the caller promises the rest.
@@ -64,6 +70,9 @@ impl Mapping {
     pub(crate) unsafe fn release(&self, offset: usize, bytes: usize) -> io::Result<()> {
         debug_assert!((self.base() as usize + offset).is_multiple_of(OS_PAGE));
         debug_assert!(bytes.is_multiple_of(OS_PAGE) && offset + bytes <= self.0.len());
+        if fault::strikes(fault::Point::Release) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         // SAFETY: the mapping is private and anonymous (I1), and the caller promises that nobody uses the range.
         unsafe {
             self.0

@@ -1,22 +1,35 @@
 //! The page heap: which pages of the [`Space`](crate::Space) are free, and which of those are known to be zero.
+//!
+//! Address-ordered first fit: a request takes the lowest run that is long enough, which keeps the used pages together
+//! at the low end and leaves long free runs at the high end. Free runs coalesce by themselves: a run is nothing but
+//! neighbouring zeroes in a bitmap. A tree of summaries ([`tree`]) makes both directions O(levels).
+//!
+//! ```text
+//!          alloc, window                       begin_release
+//!  free ------------------> used        free dirty ---------> releasing
+//!       <------------------                  <-- end_release --
+//!             free                        (clean, or dirty if the system refused)
+//! ```
+//!
+//! - P1. Everything behind the lock is consistent whenever the lock is free; no system call is made under it.
+//! - P2. A page under `madvise` is used for everybody else. A request that finds no run while pages are being released
+//!   waits for those (at most 1 MiB for each releasing thread) and looks again; no further release begins meanwhile.
+//!   So the scavenger never makes a request fail.
+//! - P3. A page that is free and clean reads as zero; [`PageRun::zeroed`] says that all pages of a run were.
+
+mod runs;
+mod tree;
+
+pub(crate) use runs::CHUNK_PAGES;
+pub(crate) use tree::{Group, LEVELS, level_len};
 
 use crate::error::{AllocError, Cause};
+use crate::fault;
 use crate::layout::{Layout, PAGE_SIZE};
 use crate::os::Mapping;
-use crate::side_table::Table;
 use crate::space::PageId;
-use crate::sync::Mutex;
-
-/// Pages of a chunk, the unit of the bitmaps.
-pub(crate) const CHUNK_PAGES: usize = 512;
-
-/// Levels of summaries, the chunks' own included.
-pub(crate) const LEVELS: usize = 5;
-
-/// Summaries of a level: one per chunk at level 0, an eighth at each next.
-pub(crate) const fn level_len(level: usize, chunks: usize) -> usize {
-    chunks.div_ceil(1 << (3 * level))
-}
+use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering};
+use tree::Tree;
 
 /// A run of pages that was handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,96 +42,221 @@ pub struct PageRun {
     pub zeroed: bool,
 }
 
-/// Free pages by address, behind a lock.
+/// The pages of a space, free and used. Shared by all heaps; every method may be called by any thread.
 #[derive(Debug)]
-pub struct PageHeap(Mutex<Pages>);
-
-#[derive(Debug)]
-struct Pages {
-    len: usize,
-    /// Per chunk 8 words of used pages and 8 words of dirty pages.
-    chunks: Table<u64>,
-    /// Pages below are used.
-    hint: usize,
+pub struct PageHeap {
+    state: Mutex<State>,
+    /// Signalled when the last release in flight ends, and when the last waiting request has its answer.
+    turn: Condvar,
+    /// Pages handed out to callers. Written by `alloc`, `free` and the page caches, read by `counters`.
+    in_use: AtomicUsize,
+    /// Bytes ever returned to the system. Written by releasers, read by `counters`.
+    returned: AtomicUsize,
 }
 
-impl Pages {
-    fn word(&self, page: usize) -> usize {
-        page / CHUNK_PAGES * 16 + page % CHUNK_PAGES / 64
-    }
-    fn used(&self, page: usize) -> bool {
-        self.chunks[self.word(page)] >> (page % 64) & 1 != 0
-    }
+#[derive(Debug)]
+struct State {
+    tree: Tree,
+    /// Pages in the windows of page caches, handed out or not, are used in the tree; these are the ones that left it
+    /// that way and have not come back. With `in_use` it gives the pages that wait in caches.
+    taken: usize,
+    /// Pages under `madvise`.
+    releasing: usize,
+    /// Requests that wait for those.
+    waiting: usize,
+}
+
+/// Pages by state, at one moment. The sum of all but `high` and `returned_bytes` is the number of pages of the space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PageCounters {
+    /// Handed out.
+    pub in_use: usize,
+    /// In the windows of page caches, not handed out.
+    pub cached: usize,
+    /// Free, and written since the system gave them: the system still backs them.
+    pub free: usize,
+    /// Free, below `high`, and known to be zero: returned to the system, or never touched.
+    pub released: usize,
+    /// At this moment being returned to the system.
+    pub releasing: usize,
+    /// Never handed out so far: all pages from `high` on.
+    pub untouched: usize,
+    /// One past the highest page that was ever handed out.
+    pub high: usize,
+    /// Bytes returned to the system since the space was made.
+    pub returned_bytes: usize,
 }
 
 impl PageHeap {
-    pub(crate) fn new(pages: usize, layout: &Layout, tables: &Mapping) -> PageHeap {
-        PageHeap(Mutex::new(Pages {
-            len: pages,
-            chunks: tables.table(layout.chunks),
-            hint: 0,
-        }))
+    /// A heap of `pages` free, clean pages.
+    ///
+    /// # Safety
+    /// As for [`Tree::new`].
+    pub(crate) unsafe fn new(pages: usize, layout: &Layout, tables: &Mapping) -> PageHeap {
+        // SAFETY: promised by the caller.
+        let tree = unsafe { Tree::new(pages, layout, tables) };
+        PageHeap {
+            state: Mutex::new(State { tree, taken: 0, releasing: 0, waiting: 0 }),
+            turn: Condvar::new(),
+            in_use: AtomicUsize::new(0),
+            returned: AtomicUsize::new(0),
+        }
     }
 
-    /// Takes the lowest run of `pages` free pages.
+    /// Takes the lowest run of `pages` free pages. Cost: a lock and O(levels), plus one word for each 64 pages.
     ///
     /// # Errors
-    /// [`Cause::Exhausted`] if there is none, [`Cause::TooLarge`] if there never can be.
+    /// [`Cause::Exhausted`] if there is no such run, [`Cause::TooLarge`] if there never can be.
     ///
     /// # Panics
     /// If `pages` is 0.
     pub fn alloc(&self, pages: u32) -> Result<PageRun, AllocError> {
-        assert!(pages > 0);
-        let mut heap = self.0.lock();
-        let (n, mut start, mut run, mut first_free) = (pages as usize, heap.hint, 0, None);
-        if n > heap.len {
-            return Err(AllocError::new(n * PAGE_SIZE, Cause::TooLarge));
+        assert!(pages > 0, "a run has at least one page");
+        let n = pages as usize;
+        let refused = |cause| Err(AllocError::new(n * PAGE_SIZE, cause));
+        if fault::strikes(fault::Point::Pages) {
+            return refused(Cause::Exhausted);
         }
-        while run < n {
-            let page = start + run;
-            if page >= heap.len {
-                return Err(AllocError::new(n * PAGE_SIZE, Cause::Exhausted));
-            }
-            if heap.used(page) {
-                (start, run) = (page + 1, 0);
-            } else {
-                first_free.get_or_insert(page);
-                run += 1;
-            }
+        let mut state = self.state.lock();
+        if n > state.tree.len() {
+            return refused(Cause::TooLarge);
         }
-        let mut zeroed = true;
-        for page in start..start + n {
-            let word = heap.word(page);
-            let bit = 1u64 << (page % 64);
-            zeroed &= heap.chunks[word + 8] & bit == 0;
-            heap.chunks[word] |= bit;
-        }
-        heap.hint = if first_free == Some(start) {
-            start + n
-        } else {
-            first_free.unwrap_or(start)
+        let taken = state.tree.take(n).or_else(|| self.take_after_release(&mut state, |tree| tree.take(n)));
+        let Some(taken) = taken else {
+            return refused(Cause::Exhausted);
         };
-        Ok(PageRun {
-            first: PageId(start as u32),
-            pages,
-            zeroed,
-        })
+        state.taken += n;
+        drop(state);
+        self.count_in_use(n, 0);
+        Ok(PageRun { first: PageId(taken.start as u32), pages, zeroed: taken.dirty == 0 })
     }
 
-    /// Takes a run back. Its pages count as written, whatever `run.zeroed` says.
+    /// Takes a run back: one that was handed out, or a part of one. Its pages count as written, whatever `run.zeroed`
+    /// says. Cost: as `alloc`.
     ///
     /// # Panics
-    /// In debug builds if a page of the run is free.
+    /// If a page of the run is free already, or not of this heap.
     pub fn free(&self, run: PageRun) {
-        let mut heap = self.0.lock();
-        let start = run.first.0 as usize;
-        for page in start..start + run.pages as usize {
-            let word = heap.word(page);
-            let bit = 1u64 << (page % 64);
-            debug_assert!(heap.used(page), "double free of page {page}");
-            heap.chunks[word] &= !bit;
-            heap.chunks[word + 8] |= bit;
+        let n = run.pages as usize;
+        if n == 0 {
+            return;
         }
-        heap.hint = heap.hint.min(start);
+        let mut state = self.state.lock();
+        state.tree.give(run.first.0 as usize, n, true);
+        state.taken -= n;
+        drop(state);
+        self.count_in_use(0, n);
+    }
+
+    /// Takes all free pages of the aligned group of `size` pages that has the lowest free page.
+    pub(crate) fn take_group(&self, size: usize) -> Option<Group> {
+        let mut state = self.state.lock();
+        let group = state
+            .tree
+            .take_group(size)
+            .or_else(|| self.take_after_release(&mut state, |tree| tree.take_group(size)))?;
+        state.taken += group.pages.count_ones() as usize;
+        Some(group)
+    }
+
+    /// Takes back what is left of a group; `handed_out` counts those of its pages that are in use still.
+    pub(crate) fn give_group(&self, group: Group) {
+        if group.pages != 0 {
+            let mut state = self.state.lock();
+            state.tree.give_group(group);
+            state.taken -= group.pages.count_ones() as usize;
+        }
+    }
+
+    /// Counts pages that begin and that end to be handed out.
+    pub(crate) fn count_in_use(&self, more: usize, fewer: usize) {
+        // Relaxed: a statistic; nothing is read through it. Wrapping arithmetic makes one addition of both.
+        self.in_use.fetch_add(more.wrapping_sub(fewer), Ordering::Relaxed);
+    }
+
+    /// P2: waits for the pages under `madvise`, if there are any, and tries again.
+    #[cold]
+    fn take_after_release<T>(
+        &self,
+        state: &mut crate::sync::MutexGuard<'_, State>,
+        take: impl Fn(&mut Tree) -> Option<T>,
+    ) -> Option<T> {
+        if state.releasing == 0 {
+            return None;
+        }
+        state.waiting += 1;
+        while state.releasing > 0 {
+            self.turn.wait(state);
+        }
+        let taken = take(&mut state.tree);
+        state.waiting -= 1;
+        if state.waiting == 0 {
+            self.turn.notify_all();
+        }
+        taken
+    }
+
+    /// Reserves the highest run of at most `limit` free dirty pages below `below` for release. The caller returns it to
+    /// the system and calls `end_release`, whatever came of it.
+    pub(crate) fn begin_release(&self, below: usize, limit: usize) -> Option<(usize, usize)> {
+        let mut state = self.state.lock();
+        while state.waiting > 0 {
+            self.turn.wait(&mut state);
+        }
+        let (start, n) = state.tree.last_dirty(below, limit)?;
+        state.tree.take_at(start, n);
+        state.releasing += n;
+        Some((start, n))
+    }
+
+    /// Frees a run that `begin_release` reserved. The pages `clean` (a part of it, or none) are known to be zero now;
+    /// `returned` bytes went to the system.
+    pub(crate) fn end_release(&self, start: usize, n: usize, clean: std::ops::Range<usize>, returned: usize) {
+        let mut state = self.state.lock();
+        for (from, to, dirty) in [
+            (start, clean.start, true),
+            (clean.start, clean.end, false),
+            (clean.end, start + n, true),
+        ] {
+            if from < to {
+                state.tree.give(from, to - from, dirty);
+            }
+        }
+        state.releasing -= n;
+        if state.releasing == 0 && state.waiting > 0 {
+            self.turn.notify_all();
+        }
+        drop(state);
+        self.count_returned(returned);
+    }
+
+    /// Counts bytes that went back to the system.
+    pub(crate) fn count_returned(&self, bytes: usize) {
+        // Relaxed: a statistic; nothing is read through it.
+        self.returned.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The pages that could be returned to the system now.
+    pub(crate) fn releasable(&self) -> usize {
+        self.state.lock().tree.dirty_free()
+    }
+
+    /// Pages by state. Cost: a lock. Page caches count what they hand out without it, so `cached` may be off by what
+    /// other threads do at this moment.
+    pub fn counters(&self) -> PageCounters {
+        let state = self.state.lock();
+        // Relaxed, both: statistics. The lock orders what was counted under it.
+        let in_use = self.in_use.load(Ordering::Relaxed).min(state.taken);
+        let (len, high, free) = (state.tree.len(), state.tree.high(), state.tree.dirty_free());
+        PageCounters {
+            in_use,
+            cached: state.taken - in_use,
+            free,
+            released: high - state.taken - state.releasing - free,
+            releasing: state.releasing,
+            untouched: len - high,
+            high,
+            returned_bytes: self.returned.load(Ordering::Relaxed),
+        }
     }
 }

@@ -165,21 +165,19 @@ impl Space {
             Mapping::reserve(room).map_err(refused)?;
         }
         let base = (heap.base() as usize).next_multiple_of(BASE_ALIGN);
-        let page_heap = PageHeap::new(pages, &layout, &tables);
-        let span_ids = SpanIds::new(&layout, &tables);
-        Ok(Space {
-            base,
-            pages,
-            marks: tables.table(layout.marks),
-            allocs: tables.table(layout.allocs),
-            flags: tables.table(layout.flags),
-            page_spans: tables.table(layout.page_spans),
-            span_ids,
-            page_heap,
-            heap,
-            tables,
-            layout,
-        })
+        // SAFETY: the space keeps the mapping (I1), and each part of the layout is used once.
+        let page_heap = unsafe { PageHeap::new(pages, &layout, &tables) };
+        // SAFETY: as above.
+        let span_ids = unsafe { SpanIds::new(&layout, &tables) };
+        // SAFETY: as above.
+        let marks = unsafe { tables.table(layout.marks) };
+        // SAFETY: as above.
+        let allocs = unsafe { tables.table(layout.allocs) };
+        // SAFETY: as above.
+        let flags = unsafe { tables.table(layout.flags) };
+        // SAFETY: as above.
+        let page_spans = unsafe { tables.table(layout.page_spans) };
+        Ok(Space { base, pages, marks, allocs, flags, page_spans, span_ids, page_heap, heap, tables, layout })
     }
 
     /// Bytes reserved for pages.

@@ -5,6 +5,7 @@
 //! - I1. Every id from 1 up to `high` is either in the free list or handed out; those above were never used.
 
 use crate::error::{AllocError, Cause};
+use crate::fault;
 use crate::layout::{Layout, SPAN_BYTES};
 use crate::os::Mapping;
 use crate::side_table::Table;
@@ -34,12 +35,14 @@ pub(crate) struct TakenId {
 }
 
 impl SpanIds {
-    pub(crate) fn new(layout: &Layout, tables: &Mapping) -> SpanIds {
-        SpanIds(Mutex::new(Ids {
-            free: 0,
-            high: 0,
-            links: tables.table(layout.id_links),
-        }))
+    /// Ids for the spans of a space.
+    ///
+    /// # Safety
+    /// `tables` outlives the result, and nobody else uses its `id_links`.
+    pub(crate) unsafe fn new(layout: &Layout, tables: &Mapping) -> SpanIds {
+        // SAFETY: by contract.
+        let links = unsafe { tables.table(layout.id_links) };
+        SpanIds(Mutex::new(Ids { free: 0, high: 0, links }))
     }
 
     /// Takes an id. Cost: a lock.
@@ -47,6 +50,9 @@ impl SpanIds {
     /// # Errors
     /// [`Cause::Descriptors`] if as many spans live as the space has pages.
     pub(crate) fn take(&self) -> Result<TakenId, AllocError> {
+        if fault::strikes(fault::Point::Descriptor) {
+            return Err(AllocError::new(SPAN_BYTES, Cause::Descriptors));
+        }
         let mut ids = self.0.lock();
         let id = ids.free;
         if id != 0 {
@@ -92,7 +98,8 @@ mod tests {
     fn ids(pages: usize) -> (SpanIds, Mapping) {
         let layout = Layout::new(pages);
         let tables = Mapping::reserve(layout.bytes).unwrap();
-        (SpanIds::new(&layout, &tables), tables)
+        // SAFETY: the mapping is kept beside the ids, and no other table is made from it.
+        (unsafe { SpanIds::new(&layout, &tables) }, tables)
     }
 
     #[test]
