@@ -58,7 +58,9 @@ impl Distribution {
     }
 
     pub(crate) fn record_ns(&mut self, ns: u64) {
-        self.0.saturating_record(ns);
+        // Above an hour only the size of the histogram is at stake.
+        let ns = ns.min(3_600_000_000_000);
+        self.0.record(ns).expect("an auto-resizing histogram takes any value");
     }
 
     /// Adds all of `other`.

@@ -426,9 +426,13 @@ impl BitTree {
     fn last_up_to(&self, chunk: usize) -> Option<usize> {
         let mut below = chunk + 1;
         for (level, words) in self.0.iter().enumerate() {
-            // The part of the word that is below.
+            // The part of the word that is below; of a word that is below altogether the level above knows, if there is one.
             let (word, bits) = (below / 64, below % 64);
-            let rest = if bits == 0 { 0 } else { words[word] << (64 - bits) };
+            let rest = match bits {
+                0 if level + 1 == self.0.len() && word > 0 => words[word - 1],
+                0 => 0,
+                bits => words[word] << (64 - bits),
+            };
             if rest != 0 {
                 let mut index = below - 1 - rest.leading_zeros() as usize;
                 for words in self.0[..level].iter().rev() {
