@@ -33,6 +33,7 @@ use crate::bitmap::{Birth, SpanBits, Stride};
 use crate::central::no_memory;
 use crate::central::{Bucket, KeyMap, key};
 use crate::error::AllocError;
+use crate::page_cache::PageCache;
 use crate::layout::GRANULE;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::span::{self, Owner, STRIDES, Shape, SpanId};
@@ -156,6 +157,8 @@ pub struct Cache {
     by_key: KeyMap<usize>,
     /// Entries that hold a span (I3).
     active: Vec<usize>,
+    /// Where spans' pages come from.
+    pages: PageCache,
     arena: Arc<Arena>,
     /// Used by one thread at a time.
     not_sync: PhantomData<Cell<()>>,
@@ -192,6 +195,7 @@ impl Cache {
             entries: Vec::new(),
             by_key: KeyMap::default(),
             active: Vec::new(),
+            pages: PageCache::default(),
             arena: Arc::clone(arena),
             not_sync: PhantomData,
         }
@@ -358,7 +362,7 @@ impl Cache {
         let space = self.arena.space();
         let spans = bucket.adopt()?;
         let pages = class.span_pages(spans);
-        let made = space.page_heap().alloc(pages).and_then(|run| {
+        let made = self.pages.alloc(space.page_heap(), pages).and_then(|run| {
             let shape = Shape::small(run.first, pages, class);
             span::make(
                 space,
@@ -582,6 +586,7 @@ impl Cache {
 impl Drop for Cache {
     fn drop(&mut self) {
         self.hand_over(self.epoch);
+        self.pages.give_back(self.arena.space().page_heap());
         self.arena.leave();
     }
 }

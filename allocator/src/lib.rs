@@ -5,11 +5,16 @@ mod bitmap;
 mod cache;
 mod central;
 mod error;
+#[cfg(feature = "fault-injection")]
+pub mod fault;
+#[cfg(not(feature = "fault-injection"))]
 mod fault;
 mod large;
 mod layout;
 mod os;
+mod page_cache;
 mod page_heap;
+mod scavenge;
 mod side_table;
 mod size_class;
 mod space;
@@ -25,7 +30,8 @@ pub use cache::Cache;
 pub use error::{AllocError, Cause};
 pub use layout::{GRANULE, PAGE_SIZE};
 pub use os::OS_PAGE;
-pub use page_heap::{PageHeap, PageRun};
+pub use page_heap::{PageCounters, PageHeap, PageRun};
+pub use scavenge::STEP;
 pub use size_class::{CLASSES, MAX_ALIGN, MAX_SMALL, MAX_SPAN_PAGES, SizeClass};
 pub use space::{PageId, Space};
 pub use span::{Owner, Span};

@@ -377,6 +377,13 @@ impl Space {
     pub fn page_heap(&self) -> &PageHeap {
         &self.page_heap
     }
+
+    /// Returns pages that the caller has reserved for release (`PageHeap::begin_release`) to the system.
+    pub(crate) fn return_pages(&self, start: usize, pages: usize) -> std::io::Result<()> {
+        let offset = self.base - self.heap.base() as usize + start * PAGE_SIZE;
+        // SAFETY: the pages are reserved for the caller, so nobody uses them; the range is whole pages of the space.
+        unsafe { self.heap.release(offset, pages * PAGE_SIZE) }
+    }
 }
 
 /// Hints that `word` will be read soon.
