@@ -91,10 +91,7 @@ impl Arena {
         let old = self.epoch.load(Ordering::Relaxed);
         let new = old.wrapping_add(1);
         let left = self.central.spans(new);
-        assert_eq!(
-            left, 0,
-            "{left} spans of the last epoch are not swept, and a new one begins"
-        );
+        assert_eq!(left, 0, "{left} spans of the last epoch are not swept, and a new one begins");
         self.counters.forget_live();
         // Release: pairs with `epoch`.
         self.epoch.store(new, Ordering::Release);
@@ -143,10 +140,7 @@ impl Arena {
     /// If a cache still exists.
     pub fn teardown(&self, visit: &mut dyn FnMut(Owner, NonNull<u8>)) {
         let caches = self.caches.load(Ordering::Acquire); // pairs with `leave`
-        assert_eq!(
-            caches, 0,
-            "an arena is torn down with {caches} caches in use"
-        );
+        assert_eq!(caches, 0, "an arena is torn down with {caches} caches in use");
         self.for_each_span(true, |id| self.visit_used(id, visit));
         for visits in [true, false] {
             self.drain(visits);
@@ -159,8 +153,7 @@ impl Arena {
         struct Back<'a>(&'a Bucket, u32, Vec<SpanId>);
         impl Drop for Back<'_> {
             fn drop(&mut self) {
-                self.0
-                    .give_all(self.1, self.2.drain(..).map(|id| (id, true)));
+                self.0.give_all(self.1, self.2.drain(..).map(|id| (id, true)));
             }
         }
         let mut n = 0;
@@ -248,10 +241,6 @@ impl Drop for Arena {
         for visits in [true, false] {
             self.drain(visits);
         }
-        debug_assert_eq!(
-            self.central.spans(0) + self.central.spans(1),
-            0,
-            "an arena is dropped with a span in use"
-        );
+        debug_assert_eq!(self.central.spans(0) + self.central.spans(1), 0, "an arena is dropped with a span in use");
     }
 }

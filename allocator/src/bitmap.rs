@@ -81,12 +81,7 @@ impl SlotWords {
     /// `range.start` is a slot start.
     #[inline(always)]
     fn new(stride: Stride, range: Range<u32>) -> SlotWords {
-        SlotWords {
-            stride,
-            word: range.start / WORD,
-            phase: range.start % WORD,
-            range,
-        }
+        SlotWords { stride, word: range.start / WORD, phase: range.start % WORD, range }
     }
 }
 
@@ -106,11 +101,7 @@ impl Iterator for SlotWords {
         if left < WORD {
             bits &= (1 << left) - 1;
         }
-        let item = (
-            self.word as usize,
-            bits,
-            start >= self.range.start && left >= WORD,
-        );
+        let item = (self.word as usize, bits, start >= self.range.start && left >= WORD);
         let g = self.stride.granules;
         if g == 1 {
             self.word += 1;
@@ -179,11 +170,7 @@ impl SpanBits<'_> {
             if birth != Birth::Mark {
                 let alloc = &self.alloc[word];
                 // Relaxed: no other writer (I4). A slot's address is published by its owner, after this.
-                let old = if whole {
-                    0
-                } else {
-                    alloc.load(Ordering::Relaxed)
-                };
+                let old = if whole { 0 } else { alloc.load(Ordering::Relaxed) };
                 debug_assert_eq!(old & bits, 0, "a slot in use is handed out again");
                 alloc.store(old | bits, Ordering::Relaxed);
             }
@@ -208,16 +195,8 @@ impl SpanBits<'_> {
             if birth != Birth::Mark {
                 let alloc = &self.alloc[word];
                 // Relaxed: no other writer (I4).
-                let old = if whole {
-                    bits
-                } else {
-                    alloc.load(Ordering::Relaxed)
-                };
-                debug_assert_eq!(
-                    old & bits,
-                    bits,
-                    "a slot that was never handed out lost its birth bits"
-                );
+                let old = if whole { bits } else { alloc.load(Ordering::Relaxed) };
+                debug_assert_eq!(old & bits, bits, "a slot that was never handed out lost its birth bits");
                 alloc.store(old & !bits, Ordering::Relaxed);
             }
             if birth != Birth::Alloc {
@@ -228,11 +207,7 @@ impl SpanBits<'_> {
                 } else {
                     // Relaxed: as in `open`.
                     let old = mark.fetch_and(!bits, Ordering::Relaxed);
-                    debug_assert_eq!(
-                        old & bits,
-                        bits,
-                        "a slot that was never handed out lost its birth bits"
-                    );
+                    debug_assert_eq!(old & bits, bits, "a slot that was never handed out lost its birth bits");
                 }
             }
         }
@@ -248,10 +223,7 @@ impl SpanBits<'_> {
     /// Takes the alloc bits of `slots` of a word, in the span's sweeper's hands.
     pub(crate) fn forget(&self, word: usize, slots: u64) {
         // Relaxed: as in `dead`.
-        self.alloc[word].store(
-            self.alloc[word].load(Ordering::Relaxed) & !slots,
-            Ordering::Relaxed,
-        );
+        self.alloc[word].store(self.alloc[word].load(Ordering::Relaxed) & !slots, Ordering::Relaxed);
     }
 
     /// Frees the first slot in use and returns its granule. Nobody else uses the span.
@@ -261,10 +233,7 @@ impl SpanBits<'_> {
         let left = used & (used - 1);
         // Relaxed: nobody else looks.
         for words in [self.alloc, self.mark] {
-            words[word].store(
-                words[word].load(Ordering::Relaxed) & left,
-                Ordering::Relaxed,
-            );
+            words[word].store(words[word].load(Ordering::Relaxed) & left, Ordering::Relaxed);
         }
         Some(word as u32 * WORD + used.trailing_zeros())
     }
@@ -278,9 +247,7 @@ impl SpanBits<'_> {
 
     /// Slots in use.
     pub(crate) fn count_used(&self) -> u32 {
-        (0..self.alloc.len())
-            .map(|word| self.used(word).count_ones())
-            .sum()
+        (0..self.alloc.len()).map(|word| self.used(word).count_ones()).sum()
     }
 
     /// `alloc := mark; mark := 0`. Returns the slots that stay in use. The caller has the span, and no marker is at work.
@@ -310,16 +277,10 @@ mod tests {
     impl Words {
         fn new(words: usize) -> Words {
             let zeros = || (0..words).map(|_| AtomicU64::new(0)).collect();
-            Words {
-                alloc: zeros(),
-                mark: zeros(),
-            }
+            Words { alloc: zeros(), mark: zeros() }
         }
         fn bits(&self) -> SpanBits<'_> {
-            SpanBits {
-                alloc: &self.alloc,
-                mark: &self.mark,
-            }
+            SpanBits { alloc: &self.alloc, mark: &self.mark }
         }
         fn get(words: &[AtomicU64], granule: u32) -> bool {
             words[granule as usize / 64].load(Ordering::Relaxed) >> (granule % 64) & 1 == 1
@@ -338,13 +299,7 @@ mod tests {
             let stride = Stride::new(g);
             let slots = 16 * 64 / g;
             for birth in [Birth::Alloc, Birth::Both, Birth::Mark] {
-                for (first, last) in [
-                    (0, slots),
-                    (0, 1),
-                    (1, slots),
-                    (slots / 3, slots / 2),
-                    (slots - 1, slots),
-                ] {
+                for (first, last) in [(0, slots), (0, 1), (1, slots), (slots / 3, slots / 2), (slots - 1, slots)] {
                     if first >= last {
                         continue;
                     }
@@ -359,14 +314,8 @@ mod tests {
                         for granule in 0..16 * 64 {
                             let slot = granule / g;
                             let born = granule % g == 0 && (first..end).contains(&slot);
-                            assert_eq!(
-                                Words::get(&words.alloc, granule),
-                                born && birth != Birth::Mark
-                            );
-                            assert_eq!(
-                                Words::get(&words.mark, granule),
-                                born && birth != Birth::Alloc
-                            );
+                            assert_eq!(Words::get(&words.alloc, granule), born && birth != Birth::Mark);
+                            assert_eq!(Words::get(&words.mark, granule), born && birth != Birth::Alloc);
                         }
                     }
                 }
@@ -434,10 +383,7 @@ mod tests {
         Words::set(&words.mark, 700);
         assert_eq!(words.bits().sweep(), 2);
         for granule in 0..1024 {
-            assert_eq!(
-                Words::get(&words.alloc, granule),
-                granule == 3 || granule == 700
-            );
+            assert_eq!(Words::get(&words.alloc, granule), granule == 3 || granule == 700);
             assert!(!Words::get(&words.mark, granule));
         }
     }

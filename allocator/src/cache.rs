@@ -33,8 +33,8 @@ use crate::bitmap::{Birth, SpanBits, Stride};
 use crate::central::no_memory;
 use crate::central::{Bucket, KeyMap, key};
 use crate::error::AllocError;
-use crate::page_cache::PageCache;
 use crate::layout::GRANULE;
+use crate::page_cache::PageCache;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::span::{self, Owner, STRIDES, Shape, SpanId};
 use crate::sync::Arc;
@@ -51,10 +51,7 @@ struct Line {
     limit: usize,
 }
 
-const CLOSED: Line = Line {
-    cursor: 0,
-    limit: 0,
-};
+const CLOSED: Line = Line { cursor: 0, limit: 0 };
 
 /// One way of the hot table.
 #[derive(Clone, Copy)]
@@ -67,11 +64,7 @@ struct Way {
 
 /// No key: classes are fewer than the 63 that it would name.
 const NO_KEY: usize = usize::MAX;
-const NO_WAY: Way = Way {
-    key: NO_KEY,
-    line: CLOSED,
-    entry: 0,
-};
+const NO_WAY: Way = Way { key: NO_KEY, line: CLOSED, entry: 0 };
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
@@ -110,16 +103,7 @@ struct Held {
     end: u32,
 }
 
-const NO_SPAN: Held = Held {
-    span: SpanId(0),
-    base: 0,
-    bits: SpanBits {
-        alloc: &[],
-        mark: &[],
-    },
-    next: 0,
-    end: 0,
-};
+const NO_SPAN: Held = Held { span: SpanId(0), base: 0, bits: SpanBits { alloc: &[], mark: &[] }, next: 0, end: 0 };
 
 /// One mutator's part of an [`Arena`]: allocates without locks.
 ///
@@ -260,11 +244,7 @@ impl Cache {
     pub fn next_run(&mut self, owner: Owner, class: SizeClass) -> Option<NonNull<u8>> {
         let index = self.entry(owner, class).ok()?;
         let line = *self.line(index);
-        let line = if line.cursor != line.limit {
-            line
-        } else {
-            self.open_next(index)?
-        };
+        let line = if line.cursor != line.limit { line } else { self.open_next(index)? };
         Some(self.take(index, line))
     }
 
@@ -272,10 +252,7 @@ impl Cache {
     #[inline(always)]
     fn take(&mut self, index: usize, line: Line) -> NonNull<u8> {
         let size = self.entries[index].class.slot_size();
-        *self.line(index) = Line {
-            cursor: line.cursor + size,
-            limit: line.limit,
-        };
+        *self.line(index) = Line { cursor: line.cursor + size, limit: line.limit };
         debug_assert_ne!(line.cursor, 0);
         // SAFETY: slots lie in the space, which does not hold address 0 (I1).
         unsafe { NonNull::new_unchecked(pointer(line.cursor)) }
@@ -292,9 +269,7 @@ impl Cache {
         let slots = ((run.end - run.start) / entry.stride.granules()) as u64;
         let line = Line {
             cursor: held.base + run.start as usize * GRANULE,
-            limit: held.base
-                + run.start as usize * GRANULE
-                + slots as usize * entry.class.slot_size(),
+            limit: held.base + run.start as usize * GRANULE + slots as usize * entry.class.slot_size(),
         };
         self.objects += slots;
         self.bytes += slots * entry.class.slot_size() as u64;
@@ -341,11 +316,7 @@ impl Cache {
         }
         let space = self.arena.space();
         let descriptor = span::at(space, span);
-        debug_assert_eq!(
-            descriptor.epoch(),
-            epoch,
-            "a span of another epoch in a cache"
-        );
+        debug_assert_eq!(descriptor.epoch(), epoch, "a span of another epoch in a cache");
         let entry = &mut self.entries[index];
         entry.held = Held {
             span,
@@ -364,14 +335,8 @@ impl Cache {
         let pages = class.span_pages(spans);
         let made = self.pages.alloc(space.page_heap(), pages).and_then(|run| {
             let shape = Shape::small(run.first, pages, class);
-            span::make(
-                space,
-                &shape,
-                bucket.owner,
-                NonNull::from(bucket),
-                self.epoch,
-            )
-            .inspect_err(|_| space.page_heap().free(run))
+            span::make(space, &shape, bucket.owner, NonNull::from(bucket), self.epoch)
+                .inspect_err(|_| space.page_heap().free(run))
         });
         match made {
             Ok(span) => {
@@ -440,9 +405,7 @@ impl Cache {
         }
         for (class, opened) in self.opened.iter_mut().enumerate() {
             if *opened != 0 {
-                self.arena
-                    .counters()
-                    .add_allocated(class, std::mem::take(opened));
+                self.arena.counters().add_allocated(class, std::mem::take(opened));
             }
         }
         self.epoch = epoch;
@@ -495,11 +458,7 @@ impl Cache {
     fn entry(&mut self, owner: Owner, class: SizeClass) -> Result<usize, AllocError> {
         if owner.word == 0 {
             let index = self.plain_entries[class.index()];
-            return if index == usize::MAX {
-                self.add_entry(owner, class)
-            } else {
-                Ok(index)
-            };
+            return if index == usize::MAX { self.add_entry(owner, class) } else { Ok(index) };
         }
         let set = &mut self.hot[set_of(owner.word, class)].0;
         let key = key(owner.word, class);
@@ -529,23 +488,14 @@ impl Cache {
             entry.line = out.line;
         }
         set[1] = set[0];
-        set[0] = Way {
-            key,
-            line: self.entries[index].line,
-            entry: index,
-        };
+        set[0] = Way { key, line: self.entries[index].line, entry: index };
         self.entries[index].place = Place::Hot;
         Ok(index)
     }
 
     #[inline(never)]
     fn add_entry(&mut self, owner: Owner, class: SizeClass) -> Result<usize, AllocError> {
-        assert_eq!(
-            owner.word % Owner::ALIGN,
-            0,
-            "an owner word is not a multiple of {}",
-            Owner::ALIGN
-        );
+        assert_eq!(owner.word % Owner::ALIGN, 0, "an owner word is not a multiple of {}", Owner::ALIGN);
         if self.entries.len() == self.entries.capacity() {
             self.reserve_entries(self.entries.len().max(8))?;
         }
@@ -573,12 +523,8 @@ impl Cache {
     /// Room for `more` entries everywhere (I3).
     fn reserve_entries(&mut self, more: usize) -> Result<(), AllocError> {
         let failed = |_| no_memory(more * size_of::<Entry>());
-        self.by_key
-            .try_reserve(self.entries.len() - self.by_key.len() + more)
-            .map_err(failed)?;
-        self.active
-            .try_reserve(self.entries.len() - self.active.len() + more)
-            .map_err(failed)?;
+        self.by_key.try_reserve(self.entries.len() - self.by_key.len() + more).map_err(failed)?;
+        self.active.try_reserve(self.entries.len() - self.active.len() + more).map_err(failed)?;
         self.entries.try_reserve(more).map_err(failed)
     }
 }

@@ -123,11 +123,7 @@ impl Bucket {
 
 /// Pushes without allocating (I3).
 fn push(set: &mut Set, id: SpanId, partial: bool) {
-    let list = if partial {
-        &mut set.partial
-    } else {
-        &mut set.full
-    };
+    let list = if partial { &mut set.partial } else { &mut set.full };
     debug_assert!(list.len() < list.capacity(), "no room was made for a span");
     list.push(id);
 }
@@ -187,67 +183,31 @@ unsafe impl Sync for Central {}
 
 impl Central {
     pub(crate) fn new() -> Result<Central, AllocError> {
-        let table = Table {
-            by_key: KeyMap::default(),
-            plain: Vec::new(),
-            visit: Vec::new(),
-        };
-        let central = Central {
-            table: Mutex::new(table),
-            spans: [AtomicUsize::new(0), AtomicUsize::new(0)],
-        };
+        let table = Table { by_key: KeyMap::default(), plain: Vec::new(), visit: Vec::new() };
+        let central = Central { table: Mutex::new(table), spans: [AtomicUsize::new(0), AtomicUsize::new(0)] };
         for attributes in [0, Owner::VISIT] {
-            central.add(
-                &mut central.table.lock(),
-                Owner {
-                    word: 0,
-                    attributes,
-                },
-                None,
-            )?;
+            central.add(&mut central.table.lock(), Owner { word: 0, attributes }, None)?;
         }
         Ok(central)
     }
 
     /// The bucket of small objects of `owner` in `class`, made if there is none.
-    pub(crate) fn bucket(
-        &self,
-        owner: Owner,
-        class: SizeClass,
-    ) -> Result<NonNull<Bucket>, AllocError> {
+    pub(crate) fn bucket(&self, owner: Owner, class: SizeClass) -> Result<NonNull<Bucket>, AllocError> {
         let key = key(owner.word, class);
         let mut table = self.table.lock();
         if let Some(&bucket) = table.by_key.get(&key) {
             return Ok(bucket);
         }
-        table
-            .by_key
-            .try_reserve(1)
-            .map_err(|_| no_memory(size_of::<usize>() * 2))?;
+        table.by_key.try_reserve(1).map_err(|_| no_memory(size_of::<usize>() * 2))?;
         let bucket = self.add(&mut table, owner, Some(class))?;
         table.by_key.insert(key, bucket);
         Ok(bucket)
     }
 
-    fn add(
-        &self,
-        table: &mut Table,
-        owner: Owner,
-        class: Option<SizeClass>,
-    ) -> Result<NonNull<Bucket>, AllocError> {
-        let list = if owner.visit() {
-            &mut table.visit
-        } else {
-            &mut table.plain
-        };
-        list.try_reserve(1)
-            .map_err(|_| no_memory(size_of::<usize>()))?;
-        let bucket = Bucket {
-            owner,
-            class,
-            index: list.len(),
-            lists: Mutex::new(Lists::default()),
-        };
+    fn add(&self, table: &mut Table, owner: Owner, class: Option<SizeClass>) -> Result<NonNull<Bucket>, AllocError> {
+        let list = if owner.visit() { &mut table.visit } else { &mut table.plain };
+        list.try_reserve(1).map_err(|_| no_memory(size_of::<usize>()))?;
+        let bucket = Bucket { owner, class, index: list.len(), lists: Mutex::new(Lists::default()) };
         let bucket = try_box(bucket)?;
         list.push(bucket);
         Ok(bucket)

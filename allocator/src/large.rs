@@ -18,12 +18,7 @@ impl Cache {
     ///
     /// # Errors
     /// If there is no memory, or `align` is above the page.
-    pub fn alloc_large(
-        &mut self,
-        owner: Owner,
-        size: usize,
-        align: usize,
-    ) -> Result<NonNull<u8>, AllocError> {
+    pub fn alloc_large(&mut self, owner: Owner, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         if align > PAGE_SIZE || !align.is_power_of_two() {
             return Err(AllocError::new(size, Cause::Alignment));
         }
@@ -38,9 +33,7 @@ impl Cache {
             span::make(space, &shape, owner, NonNull::from(bucket), self.epoch())
                 .inspect_err(|_| space.page_heap().free(run))
         });
-        let id = made
-            .inspect_err(|_| bucket.disown(1))
-            .map_err(|error| AllocError { size, ..error })?;
+        let id = made.inspect_err(|_| bucket.disown(1)).map_err(|error| AllocError { size, ..error })?;
         let span = span::at(space, id);
         span.bits(space).open(STRIDES[0], 0..1, self.birth());
         let slot = NonNull::new(std::ptr::with_exposed_provenance_mut(span.base()));

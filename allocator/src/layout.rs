@@ -24,10 +24,7 @@ const LINE: usize = 64;
 /// Shift between the beginnings of neighbouring tables, in bytes: an odd number of lines.
 const STAGGER: usize = 7 * LINE;
 
-const _: () = assert!(
-    BIT_WORDS * 8 == LINE,
-    "the bits of a page are one cache line"
-);
+const _: () = assert!(BIT_WORDS * 8 == LINE, "the bits of a page are one cache line");
 const _: () = assert!(PAGE_SIZE.is_power_of_two() && GRANULE.is_power_of_two());
 
 /// A part of the table mapping.
@@ -156,14 +153,8 @@ mod tests {
     use super::*;
 
     fn parts(layout: &Layout) -> Vec<Part> {
-        let mut parts = vec![
-            layout.marks,
-            layout.allocs,
-            layout.flags,
-            layout.page_spans,
-            layout.id_links,
-            layout.chunks,
-        ];
+        let mut parts =
+            vec![layout.marks, layout.allocs, layout.flags, layout.page_spans, layout.id_links, layout.chunks];
         parts.extend(layout.summaries);
         parts.extend(layout.dirty_chunks);
         parts.push(layout.span_slab);

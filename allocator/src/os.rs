@@ -23,11 +23,7 @@ use crate::side_table::{Table, ZeroValid};
 compile_error!("the allocator reserves a large range by mmap: it needs a 64-bit Unix");
 
 /// The system's page in bytes, or an upper bound of it: x86-64 has 4 KiB, others go up to 64 KiB.
-pub const OS_PAGE: usize = if cfg!(target_arch = "x86_64") {
-    4096
-} else {
-    65536
-};
+pub const OS_PAGE: usize = if cfg!(target_arch = "x86_64") { 4096 } else { 65536 };
 
 /// Whether a page that was given back reads as zero when it is touched again. Linux promises it for private anonymous
 /// memory; others treat `MADV_DONTNEED` as a hint.
@@ -74,9 +70,6 @@ impl Mapping {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         // SAFETY: the mapping is private and anonymous (I1), and the caller promises that nobody uses the range.
-        unsafe {
-            self.0
-                .unchecked_advise_range(UncheckedAdvice::DontNeed, offset, bytes)
-        }
+        unsafe { self.0.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, bytes) }
     }
 }

@@ -213,11 +213,9 @@ impl PageHeap {
     /// `returned` bytes went to the system.
     pub(crate) fn end_release(&self, start: usize, n: usize, clean: std::ops::Range<usize>, returned: usize) {
         let mut state = self.state.lock();
-        for (from, to, dirty) in [
-            (start, clean.start, true),
-            (clean.start, clean.end, false),
-            (clean.end, start + n, true),
-        ] {
+        for (from, to, dirty) in
+            [(start, clean.start, true), (clean.start, clean.end, false), (clean.end, start + n, true)]
+        {
             if from < to {
                 state.tree.give(from, to - from, dirty);
             }

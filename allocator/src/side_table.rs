@@ -50,9 +50,7 @@ impl<T: ZeroValid> Table<T> {
     /// `base` is aligned for `T`, and the memory for `len` elements is zero and fulfils I1.
     pub(crate) unsafe fn at(base: *mut u8, len: usize) -> Self {
         let first = std::ptr::NonNull::new(base.cast::<T>()).expect("a mapping is never at zero");
-        Table {
-            elements: std::ptr::NonNull::slice_from_raw_parts(first, len),
-        }
+        Table { elements: std::ptr::NonNull::slice_from_raw_parts(first, len) }
     }
 }
 

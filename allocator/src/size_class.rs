@@ -138,7 +138,7 @@ impl SizeClass {
             let first = FINE / GRANULE + 1 + (base_log as usize - 8) * STEPS.len();
             first as u8 + STEP[sixteenths - 17]
         };
-        while SIZES[class as usize] as usize % align != 0 {
+        while !(SIZES[class as usize] as usize).is_multiple_of(align) {
             class += 1;
         }
         Some(SizeClass(class))
@@ -210,10 +210,7 @@ mod tests {
         for size in 0..=MAX_SMALL {
             for log in 0..=12 {
                 let align = 1 << log;
-                let want = SIZES
-                    .iter()
-                    .copied()
-                    .find(|&s| s as usize >= size && s as usize % align == 0);
+                let want = SIZES.iter().copied().find(|&s| s as usize >= size && (s as usize).is_multiple_of(align));
                 let got = SizeClass::of(size, align).map(|c| c.slot_size() as u32);
                 assert_eq!(got, want, "size {size} align {align}");
             }
@@ -246,10 +243,7 @@ mod tests {
             for spans in 0..10 {
                 let pages = class.span_pages(spans);
                 assert!(pages >= last && pages <= MAX_SPAN_PAGES);
-                assert!(
-                    tail_is_small(pages as usize, class.slot_size()),
-                    "{class:?} {pages}"
-                );
+                assert!(tail_is_small(pages as usize, class.slot_size()), "{class:?} {pages}");
                 last = pages;
             }
             assert!(class.span_pages(0) == class.min_pages() && last >= 5);

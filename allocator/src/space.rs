@@ -146,10 +146,7 @@ impl Space {
     pub fn private(pages: usize) -> Result<Space, AllocError> {
         assert!(pages > 0, "a space has at least one page");
         if pages > FIRST_TRY / PAGE_SIZE {
-            return Err(AllocError::new(
-                pages.saturating_mul(PAGE_SIZE),
-                Cause::TooLarge,
-            ));
+            return Err(AllocError::new(pages.saturating_mul(PAGE_SIZE), Cause::TooLarge));
         }
         Space::reserve(pages, 0)
     }
@@ -363,19 +360,19 @@ impl Space {
     /// Zero until first written.
     #[inline(always)]
     pub(crate) fn span_slab(&self) -> (NonNull<u8>, usize) {
-        let base = self
-            .tables
-            .base()
-            .wrapping_add(self.layout.span_slab.offset);
-        (
-            NonNull::new(base).expect("a mapping is never at zero"),
-            self.layout.span_slab.len,
-        )
+        let base = self.tables.base().wrapping_add(self.layout.span_slab.offset);
+        (NonNull::new(base).expect("a mapping is never at zero"), self.layout.span_slab.len)
     }
 
     /// The page heap: where spans get their pages.
     pub fn page_heap(&self) -> &PageHeap {
         &self.page_heap
+    }
+
+    /// Bytes of side tables that the pages and spans handed out so far have touched, to within the rounding to pages of the
+    /// system. Cost: two locks.
+    pub fn metadata_bytes(&self) -> usize {
+        Layout::touched(self.page_heap.counters().high, self.span_ids.high() as usize)
     }
 
     /// Returns pages that the caller has reserved for release (`PageHeap::begin_release`) to the system.
@@ -399,7 +396,4 @@ fn prefetch(word: &AtomicU64) {
     let _ = word;
 }
 
-const _: () = assert!(
-    SPAN_BYTES.is_multiple_of(64),
-    "a descriptor does not share cache lines"
-);
+const _: () = assert!(SPAN_BYTES.is_multiple_of(64), "a descriptor does not share cache lines");

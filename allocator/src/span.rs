@@ -77,11 +77,7 @@ const _: () = assert!(cfg!(loom) || size_of::<Span>() <= SPAN_BYTES);
 fn place(space: &Space, id: SpanId) -> *mut Span {
     let (base, ids) = space.span_slab();
     debug_assert!((id.0 as usize) < ids, "there is no span {id:?}");
-    let stride = if cfg!(loom) {
-        size_of::<Span>()
-    } else {
-        SPAN_BYTES
-    };
+    let stride = if cfg!(loom) { size_of::<Span>() } else { SPAN_BYTES };
     base.as_ptr().wrapping_add(id.0 as usize * stride).cast()
 }
 
@@ -153,20 +149,12 @@ impl Span {
         self.epoch.store(epoch, Ordering::Relaxed); // I2
     }
 
-    pub(crate) fn bucket(&self) -> NonNull<Bucket> {
-        let addr = self.bucket.load(Ordering::Relaxed); // I1
-        NonNull::new(std::ptr::with_exposed_provenance_mut(addr)).expect("the span is in use")
-    }
-
     /// The words that hold bits of its slots.
     #[inline(always)]
     pub(crate) fn bits<'s>(&self, space: &'s Space) -> SpanBits<'s> {
         let pages = described(self.pages() as u32) as usize;
         let first = space.page_of(self.base());
-        SpanBits {
-            alloc: space.alloc_words(first, pages),
-            mark: space.mark_words(first, pages),
-        }
+        SpanBits { alloc: space.alloc_words(first, pages), mark: space.mark_words(first, pages) }
     }
 }
 
@@ -181,21 +169,11 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn small(first: PageId, pages: u32, class: SizeClass) -> Shape {
         let slots = pages as usize * PAGE_SIZE / class.slot_size();
-        Shape {
-            first,
-            pages,
-            slot_size: class.slot_size(),
-            slots: slots as u32,
-        }
+        Shape { first, pages, slot_size: class.slot_size(), slots: slots as u32 }
     }
 
     pub(crate) fn large(first: PageId, pages: u32) -> Shape {
-        Shape {
-            first,
-            pages,
-            slot_size: pages as usize * PAGE_SIZE,
-            slots: 1,
-        }
+        Shape { first, pages, slot_size: pages as usize * PAGE_SIZE, slots: 1 }
     }
 }
 
@@ -222,22 +200,15 @@ pub(crate) fn make(
     span.slot_size.store(shape.slot_size, Ordering::Relaxed);
     span.word.store(owner.word, Ordering::Relaxed);
     span.attributes.store(owner.attributes, Ordering::Relaxed);
-    span.bucket
-        .store(bucket.as_ptr().expose_provenance(), Ordering::Relaxed);
+    span.bucket.store(bucket.as_ptr().expose_provenance(), Ordering::Relaxed);
     span.pages.store(shape.pages, Ordering::Relaxed);
     span.slots.store(shape.slots, Ordering::Relaxed);
     span.epoch.store(epoch, Ordering::Relaxed);
     let bits = span.bits(space);
-    debug_assert_eq!(
-        bits.count_used(),
-        0,
-        "pages from the page heap have bits set"
-    );
+    debug_assert_eq!(bits.count_used(), 0, "pages from the page heap have bits set");
     for page in described_pages(shape.first, shape.pages) {
         // Relaxed: as above.
-        space
-            .page_flags(page)
-            .store(owner.attributes, Ordering::Relaxed);
+        space.page_flags(page).store(owner.attributes, Ordering::Relaxed);
         space.set_span_id(page, id.0);
     }
     Ok(id)
@@ -249,11 +220,7 @@ pub(crate) fn unmake(space: &Space, id: SpanId) -> PageRun {
     let first = space.page_of(span.base());
     let pages = span.pages.load(Ordering::Relaxed); // I1
     assert_ne!(span.base(), 0, "a span is destroyed twice");
-    debug_assert_eq!(
-        span.bits(space).count_used(),
-        0,
-        "a span is destroyed with slots in use"
-    );
+    debug_assert_eq!(span.bits(space).count_used(), 0, "a span is destroyed with slots in use");
     for page in described_pages(first, pages) {
         space.set_span_id(page, 0);
         // Relaxed: the pages reach their next user through the page heap's lock.
@@ -261,11 +228,7 @@ pub(crate) fn unmake(space: &Space, id: SpanId) -> PageRun {
     }
     span.base.store(0, Ordering::Relaxed); // as above
     space.span_ids().give(id.0);
-    PageRun {
-        first,
-        pages,
-        zeroed: false,
-    }
+    PageRun { first, pages, zeroed: false }
 }
 
 /// How many of a span's pages name it and have bits (I4).

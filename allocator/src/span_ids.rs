@@ -57,29 +57,20 @@ impl SpanIds {
         let id = ids.free;
         if id != 0 {
             ids.free = ids.links[id as usize];
-            return Ok(TakenId {
-                id,
-                first_use: false,
-            });
+            return Ok(TakenId { id, first_use: false });
         }
         let id = ids.high + 1;
         if id as usize >= ids.links.len() {
             return Err(AllocError::new(SPAN_BYTES, Cause::Descriptors));
         }
         ids.high = id;
-        Ok(TakenId {
-            id,
-            first_use: true,
-        })
+        Ok(TakenId { id, first_use: true })
     }
 
     /// Gives an id back. Nothing refers to its descriptor any more. Cost: a lock.
     pub(crate) fn give(&self, id: u32) {
         let mut ids = self.0.lock();
-        debug_assert!(
-            id != 0 && id <= ids.high,
-            "span id {id} was never handed out"
-        );
+        debug_assert!(id != 0 && id <= ids.high, "span id {id} was never handed out");
         let next = ids.free;
         ids.links[id as usize] = next;
         ids.free = id;
@@ -108,26 +99,11 @@ mod tests {
         let taken: Vec<_> = (0..3).map(|_| ids.take().unwrap()).collect();
         assert_eq!(taken.iter().map(|t| t.id).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(taken.iter().all(|t| t.first_use));
-        assert_eq!(
-            ids.take(),
-            Err(AllocError::new(SPAN_BYTES, Cause::Descriptors))
-        );
+        assert_eq!(ids.take(), Err(AllocError::new(SPAN_BYTES, Cause::Descriptors)));
         ids.give(2);
         ids.give(1);
-        assert_eq!(
-            ids.take().unwrap(),
-            TakenId {
-                id: 1,
-                first_use: false
-            }
-        );
-        assert_eq!(
-            ids.take().unwrap(),
-            TakenId {
-                id: 2,
-                first_use: false
-            }
-        );
+        assert_eq!(ids.take().unwrap(), TakenId { id: 1, first_use: false });
+        assert_eq!(ids.take().unwrap(), TakenId { id: 2, first_use: false });
         assert!(ids.take().is_err());
         assert_eq!(ids.high(), 3);
     }

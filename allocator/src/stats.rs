@@ -54,10 +54,7 @@ pub struct ClassStats {
 
 impl Counters {
     pub(crate) fn new() -> Counters {
-        Counters {
-            classes: std::array::from_fn(|_| Counter::default()),
-            allocated_bytes: AtomicU64::new(0),
-        }
+        Counters { classes: std::array::from_fn(|_| Counter::default()), allocated_bytes: AtomicU64::new(0) }
     }
 
     pub(crate) fn add_allocated(&self, class: usize, slots: u64) {
@@ -119,9 +116,5 @@ impl Counters {
 }
 
 const fn slot_size(class: usize) -> usize {
-    if class == LARGE {
-        0
-    } else {
-        SizeClass::from_index(class).slot_size()
-    }
+    if class == LARGE { 0 } else { SizeClass::from_index(class).slot_size() }
 }

@@ -107,20 +107,12 @@ impl Arena {
             let taken = bucket.take_batch(old, &mut batch[..wanted]);
             if taken == 0 {
                 // Two sweepers that leave one bucket step on once. Relaxed: as above.
-                let _ = self.sweep_at.compare_exchange(
-                    at,
-                    at + 1,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
+                let _ = self.sweep_at.compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
                 continue;
             }
             left -= taken;
             for &id in &batch[..taken] {
-                each(&DyingSpan {
-                    arena: self,
-                    span: span::at(self.space(), id),
-                });
+                each(&DyingSpan { arena: self, span: span::at(self.space(), id) });
             }
             self.sweep_batch(bucket, &batch[..taken], epoch);
         }
@@ -132,12 +124,8 @@ impl Arena {
             return SweepProgress::More;
         }
         let all = self.class_stats();
-        self.live_bytes.store(
-            all.iter().map(|class| class.live_bytes).sum(),
-            Ordering::Relaxed,
-        );
-        self.live_objects
-            .store(all.iter().map(|class| class.live).sum(), Ordering::Relaxed);
+        self.live_bytes.store(all.iter().map(|class| class.live_bytes).sum(), Ordering::Relaxed);
+        self.live_objects.store(all.iter().map(|class| class.live).sum(), Ordering::Relaxed);
         SweepProgress::Done
     }
 
@@ -156,19 +144,14 @@ impl Arena {
             bucket.disown(1);
             self.free_span(bucket, id);
         }
-        self.counters()
-            .add_live(class_index(bucket), tally.live, tally.live_bytes);
+        self.counters().add_live(class_index(bucket), tally.live, tally.live_bytes);
         // Last: what precedes is seen by who sees the count (I1).
         self.central().sub_spans(epoch.wrapping_sub(1), spans.len());
     }
 
     fn sweep_one(&self, id: SpanId, epoch: u32, tally: &mut Tally) -> Swept {
         let span = span::at(self.space(), id);
-        debug_assert_eq!(
-            span.epoch(),
-            epoch.wrapping_sub(1),
-            "a span is swept twice, or by the wrong epoch"
-        );
+        debug_assert_eq!(span.epoch(), epoch.wrapping_sub(1), "a span is swept twice, or by the wrong epoch");
         let live = span.bits(self.space()).sweep();
         span.set_epoch(epoch);
         tally.live += u64::from(live);
@@ -193,8 +176,7 @@ impl Arena {
             let mut tally = Tally::default();
             let swept = self.sweep_one(id, epoch, &mut tally);
             self.central().add_spans(epoch, 1);
-            self.counters()
-                .add_live(class_index(bucket), tally.live, tally.live_bytes);
+            self.counters().add_live(class_index(bucket), tally.live, tally.live_bytes);
             if swept == Swept::Full {
                 bucket.give(epoch, id, false);
             }
@@ -219,23 +201,10 @@ impl Arena {
             let at = self.visit_at.load(Ordering::Relaxed);
             let bucket = self.central().nth(true, at)?;
             let Some(id) = bucket.take(epoch.wrapping_sub(1)) else {
-                let _ = self.visit_at.compare_exchange(
-                    at,
-                    at + 1,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
+                let _ = self.visit_at.compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
                 continue;
             };
-            let mut visit = VisitSpan {
-                arena: self,
-                bucket,
-                id,
-                epoch,
-                word: 0,
-                dead: 0,
-                handed: 0,
-            };
+            let mut visit = VisitSpan { arena: self, bucket, id, epoch, word: 0, dead: 0, handed: 0 };
             if visit.find_dead() {
                 return Some(visit);
             }
@@ -292,9 +261,7 @@ impl VisitSpan<'_> {
     /// Frees the slots that were handed out.
     fn settle(&mut self) {
         if self.handed != 0 {
-            self.span()
-                .bits(self.arena.space())
-                .forget(self.word, self.handed);
+            self.span().bits(self.arena.space()).forget(self.word, self.handed);
             self.handed = 0;
         }
     }
@@ -329,8 +296,6 @@ impl Drop for VisitSpan<'_> {
         self.settle();
         self.bucket.give(self.epoch.wrapping_sub(1), self.id, true);
         // Relaxed: a hint that may point behind this bucket.
-        self.arena
-            .visit_at
-            .fetch_min(self.bucket.index(), Ordering::Relaxed);
+        self.arena.visit_at.fetch_min(self.bucket.index(), Ordering::Relaxed);
     }
 }

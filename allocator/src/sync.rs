@@ -7,11 +7,8 @@
 #[cfg(not(loom))]
 mod real {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use std::sync::{Arc, OnceLock};
-    pub(crate) use std::{hint, thread};
 }
 
 #[cfg(loom)]
@@ -20,9 +17,7 @@ mod model {
     use std::ops::{Deref, DerefMut};
 
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
     pub(crate) use loom::{hint, thread};
 
     /// loom's mutex with parking_lot's surface.
@@ -39,11 +34,7 @@ mod model {
 
         /// Blocks until the lock is held.
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(Some(
-                self.0
-                    .lock()
-                    .expect("loom models do not unwind while locked"),
-            ))
+            MutexGuard(Some(self.0.lock().expect("loom models do not unwind while locked")))
         }
 
         /// Takes the lock if nobody holds it.
@@ -53,16 +44,12 @@ mod model {
 
         /// The value, by exclusive access.
         pub(crate) fn get_mut(&mut self) -> &mut T {
-            self.0
-                .get_mut()
-                .expect("loom models do not unwind while locked")
+            self.0.get_mut().expect("loom models do not unwind while locked")
         }
 
         /// The value, out of the mutex.
         pub(crate) fn into_inner(self) -> T {
-            self.0
-                .into_inner()
-                .expect("loom models do not unwind while locked")
+            self.0.into_inner().expect("loom models do not unwind while locked")
         }
     }
 
@@ -75,17 +62,13 @@ mod model {
     impl<T> Deref for MutexGuard<'_, T> {
         type Target = T;
         fn deref(&self) -> &T {
-            self.0
-                .as_ref()
-                .expect("a guard is empty only while it waits")
+            self.0.as_ref().expect("a guard is empty only while it waits")
         }
     }
 
     impl<T> DerefMut for MutexGuard<'_, T> {
         fn deref_mut(&mut self) -> &mut T {
-            self.0
-                .as_mut()
-                .expect("a guard is empty only while it waits")
+            self.0.as_mut().expect("a guard is empty only while it waits")
         }
     }
 
@@ -101,15 +84,8 @@ mod model {
 
         /// Gives the lock back, waits for a notification, takes the lock again.
         pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-            let inner = guard
-                .0
-                .take()
-                .expect("a guard is empty only while it waits");
-            guard.0 = Some(
-                self.0
-                    .wait(inner)
-                    .expect("loom models do not unwind while locked"),
-            );
+            let inner = guard.0.take().expect("a guard is empty only while it waits");
+            guard.0 = Some(self.0.wait(inner).expect("loom models do not unwind while locked"));
         }
 
         /// Wakes one waiter.
@@ -125,15 +101,9 @@ mod model {
 }
 
 #[cfg(not(loom))]
-#[allow(
-    unused_imports,
-    reason = "the facade is the same for every file; no build uses all of it"
-)]
+#[allow(unused_imports, reason = "the facade is the same for every file; no build uses all of it")]
 pub(crate) use real::*;
 
 #[cfg(loom)]
-#[allow(
-    unused_imports,
-    reason = "the facade is the same for every file; no build uses all of it"
-)]
+#[allow(unused_imports, reason = "the facade is the same for every file; no build uses all of it")]
 pub(crate) use model::*;

@@ -8,9 +8,7 @@ use allocator::{GRANULE, PAGE_SIZE, PageId, Space};
 #[test]
 fn the_global_space_is_one() {
     let first = Space::global().unwrap();
-    let second = std::thread::spawn(|| Space::global().unwrap())
-        .join()
-        .unwrap();
+    let second = std::thread::spawn(|| Space::global().unwrap()).join().unwrap();
     assert!(std::ptr::eq(first, second));
 }
 
@@ -39,10 +37,7 @@ fn a_mark_is_set_once_and_touches_no_other() {
     assert!(!space.is_marked(addr));
     assert!(space.mark(addr));
     assert!(!space.mark(addr));
-    let marked: Vec<usize> = (base..base + 2 * PAGE_SIZE)
-        .step_by(GRANULE)
-        .filter(|&a| space.is_marked(a))
-        .collect();
+    let marked: Vec<usize> = (base..base + 2 * PAGE_SIZE).step_by(GRANULE).filter(|&a| space.is_marked(a)).collect();
     assert_eq!(marked, [addr]);
     assert_eq!(space.slot_bits(addr), (false, true));
     assert_eq!(space.both(PageId(1)), [0; 8]);

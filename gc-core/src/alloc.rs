@@ -141,8 +141,7 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
         let bumped = class.and_then(|class| {
             // SAFETY: inside a region; no other reference to the cache lives.
             let cache = unsafe { record.cache() };
-            let slot =
-                if Slice::<T>::IS_LEAF { cache.bump_plain(class) } else { cache.bump(owner.word, class) };
+            let slot = if Slice::<T>::IS_LEAF { cache.bump_plain(class) } else { cache.bump(owner.word, class) };
             NonNull::new(slot)
         });
         let slot = match bumped {

@@ -76,6 +76,7 @@ impl<'gc, T: ?Sized> Gc<'gc, T> {
 
     /// The target, for as long as the region lasts.
     #[inline(always)]
+    #[expect(clippy::should_implement_trait, reason = "associated, so that it never hides a method of the target")]
     pub fn as_ref(this: Self) -> &'gc T {
         // SAFETY: I1, and no `&mut` to an object in the heap exists but through the cells, which are `UnsafeCell`s.
         unsafe { this.ptr.as_ref() }

@@ -76,8 +76,8 @@ mod tracer;
 mod type_info;
 
 pub use cell::{
-    BorrowError, BorrowMutError, GcCell, GcMutex, GcMutexGuard, GcOnceCell, GcRefCell, GcRwLock,
-    GcRwLockReadGuard, GcRwLockWriteGuard, Ref, RefMut, Word,
+    BorrowError, BorrowMutError, GcCell, GcMutex, GcMutexGuard, GcOnceCell, GcRefCell, GcRwLock, GcRwLockReadGuard,
+    GcRwLockWriteGuard, Ref, RefMut, Word,
 };
 pub use config::Config;
 pub use error::{AllocError, MutatorError};

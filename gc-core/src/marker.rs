@@ -55,7 +55,7 @@ impl Marker {
     fn sink(&mut self) -> &mut MarkerSink {
         match &mut self.tracer.sink {
             Sink::Marker(sink) => sink,
-            Sink::Shade(_) | Sink::Collect(_) => unreachable!("a marker's tracer marks"),
+            Sink::Shade(_) => unreachable!("a marker's tracer marks"),
         }
     }
 

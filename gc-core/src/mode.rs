@@ -69,14 +69,8 @@ pub(crate) enum Handshake {
 }
 
 impl Handshake {
-    pub(crate) const ALL: [Handshake; 6] = [
-        Handshake::Sync,
-        Handshake::Rooted,
-        Handshake::Trace,
-        Handshake::Wave,
-        Handshake::Ended,
-        Handshake::Idle,
-    ];
+    pub(crate) const ALL: [Handshake; 6] =
+        [Handshake::Sync, Handshake::Rooted, Handshake::Trace, Handshake::Wave, Handshake::Ended, Handshake::Idle];
 
     /// The handshake that `raw` stands for in a request word.
     pub(crate) fn from_raw(raw: u32) -> Handshake {

@@ -292,7 +292,7 @@ impl Record {
         // SAFETY: I1.
         match &unsafe { self.tracer() }.sink {
             Sink::Shade(sink) => sink.shaded,
-            Sink::Marker(_) | Sink::Collect(_) => unreachable!("a mutator's tracer shades"),
+            Sink::Marker(_) => unreachable!("a mutator's tracer shades"),
         }
     }
 

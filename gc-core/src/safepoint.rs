@@ -159,14 +159,4 @@ impl StateWord {
         // AcqRel: what was queued before `attend` is seen by the owner, who looks at its queue next.
         self.word.fetch_and(!ATTENTION, Ordering::AcqRel);
     }
-
-    /// Whether the owner has business outside a region.
-    pub(crate) fn has_attention(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & ATTENTION != 0
-    }
-
-    /// Whether the mutator is inside a region: for assertions and messages.
-    pub(crate) fn is_inside(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & STATE == INSIDE
-    }
 }

@@ -261,7 +261,13 @@ fn to_fat<T: ?Sized>(pointer: *const T) -> Fat {
     const { assert!(size_of::<*const T>() <= size_of::<Fat>(), "pointers are one or two words") };
     let mut fat: Fat = [std::ptr::null(); 2];
     // SAFETY: the pointer fits, and both sides are plain bits with provenance.
-    unsafe { std::ptr::copy_nonoverlapping((&raw const pointer).cast::<u8>(), (&raw mut fat).cast::<u8>(), size_of::<*const T>()) };
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            (&raw const pointer).cast::<u8>(),
+            (&raw mut fat).cast::<u8>(),
+            size_of::<*const T>(),
+        )
+    };
     fat
 }
 

@@ -38,11 +38,7 @@ pub(crate) struct Shades {
 
 impl Shades {
     pub(crate) fn new() -> Self {
-        Shades {
-            termination: Termination::new(),
-            batches: Mutex::new(Vec::new()),
-            handed_in: AtomicU64::new(0),
-        }
+        Shades { termination: Termination::new(), batches: Mutex::new(Vec::new()), handed_in: AtomicU64::new(0) }
     }
 
     /// Hands in a batch.

@@ -7,7 +7,6 @@
 //!   a first-in first-out buffer in front of the mark test to hide the misses);
 //! - a **mutator**'s shades: it looks at the termination word first, then marks, then keeps what it marked for the next
 //!   hand-in (see `shade`);
-//! - the **verifier**'s keeps them.
 //!
 //! I1. Between `trace` of a compound cell's content and the end of its claim only copies of pointers are made: no mark bit
 //!     is needed for the claim's correctness, and the buffer belongs to a thread that counts as holding work.
@@ -32,8 +31,6 @@ pub(crate) enum Sink {
     Marker(MarkerSink),
     /// A mutator's barrier: shade and keep.
     Shade(ShadeSink),
-    /// The verifier's: keep.
-    Collect(Vec<NonNull<()>>),
 }
 
 /// Receives the pointers of the object that is traced. Users see it only in hand-written
@@ -112,7 +109,6 @@ impl<'gc> Tracer<'gc> {
         match &mut self.sink {
             Sink::Marker(sink) => sink.mark_all(self.space, edges),
             Sink::Shade(sink) => sink.shade_all(self.space, edges),
-            Sink::Collect(found) => found.extend(edges.iter().flatten()),
         }
         self.len = 0;
     }

@@ -43,12 +43,7 @@ pub(crate) struct TypeInfo {
     pub(crate) name: fn() -> &'static str,
     pub(crate) scan: Option<Scan>,
     pub(crate) drop: Option<DropSlot>,
-    /// For objects made by `alloc_dyn`: the fat pointer of the slot, erased (see `thin`).
-    pub(crate) fatten: Option<*const ()>,
 }
-
-// SAFETY: constants: function pointers and nothing that changes.
-unsafe impl Sync for TypeInfo {}
 
 impl TypeInfo {
     /// The owner of this type's spans.
@@ -88,7 +83,6 @@ impl<'gc, T: Trace<'gc>> Sized_<'gc, T> {
         name: std::any::type_name::<T>,
         scan: if T::HOLDS_GC { Some(scan_sized::<T>) } else { None },
         drop: if needs_drop::<T>() { Some(drop_sized::<T>) } else { None },
-        fatten: None,
     };
     pub(crate) const IS_LEAF: bool = !T::HOLDS_GC && !needs_drop::<T>();
     /// The class of its slots; `None`: large.
@@ -115,7 +109,7 @@ fn for_each_slot(page: *const u8, bits: &PageBits, mut f: impl FnMut(*const u8))
 /// The bits name initialised objects of type `T` on `page`, and what the tracer traces belongs to their heap.
 unsafe fn scan_sized<'gc, T: Trace<'gc>>(page: *const u8, bits: &PageBits, _: usize, tracer: &mut Tracer<'_>) {
     // SAFETY: by contract.
-    let tracer = unsafe { tracer.rebrand::<'gc>() };
+    let tracer: &mut Tracer<'gc> = unsafe { tracer.rebrand() };
     for_each_slot(page, bits, |slot| {
         // SAFETY: by contract an initialised `T`; shared access, as `Trace` demands of its implementers.
         let object = unsafe { &*slot.cast::<T>() };
@@ -138,7 +132,6 @@ impl<'gc, E: Trace<'gc>> Slice<'gc, E> {
         name: std::any::type_name::<[E]>,
         scan: if E::HOLDS_GC { Some(scan_slice::<E>) } else { None },
         drop: if needs_drop::<E>() { Some(drop_slice::<E>) } else { None },
-        fatten: None,
     };
     pub(crate) const IS_LEAF: bool = !E::HOLDS_GC && !needs_drop::<E>();
 }
@@ -190,7 +183,7 @@ impl<E> SliceLayout<E> {
 /// As [`scan_sized`], for slots of slices of `E`.
 unsafe fn scan_slice<'gc, E: Trace<'gc>>(page: *const u8, bits: &PageBits, slot_size: usize, tracer: &mut Tracer<'_>) {
     // SAFETY: by contract.
-    let tracer = unsafe { tracer.rebrand::<'gc>() };
+    let tracer: &mut Tracer<'gc> = unsafe { tracer.rebrand() };
     for_each_slot(page, bits, |slot| {
         // SAFETY: by contract a slice's slot.
         let elements = unsafe { SliceLayout::<E>::elements(slot, slot_size) };
@@ -216,8 +209,7 @@ mod tests {
 
     #[test]
     fn data_stands_in_the_first_granule() {
-        assert!(SliceLayout::<u64>::DATA < GRANULE);
-        assert!(SliceLayout::<u8>::DATA < GRANULE);
+        const { assert!(SliceLayout::<u64>::DATA < GRANULE && SliceLayout::<u8>::DATA < GRANULE) };
         assert_eq!(SliceLayout::<u128>::DATA, 0);
         assert_eq!(SliceLayout::<u8>::size(0), Some(8));
         assert_eq!(SliceLayout::<u8>::size(8), Some(16));

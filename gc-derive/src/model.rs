@@ -6,8 +6,8 @@
 use proc_macro2::Span;
 use syn::visit::Visit;
 use syn::{
-    DeriveInput, Error, GenericParam, Generics, Ident, Lifetime, LifetimeParam, Path, Result, TypeParam, TypeParamBound,
-    WherePredicate,
+    DeriveInput, Error, GenericParam, Generics, Ident, Lifetime, LifetimeParam, Path, Result, TypeParam,
+    TypeParamBound, WherePredicate,
 };
 
 /// A type parameter that is rebranded with the type.

@@ -228,11 +228,7 @@ mod tests {
         for run in free.split(|&f| !f) {
             lengths.push(run.len());
         }
-        let runs = Runs {
-            start: lengths[0],
-            max: *lengths.iter().max().unwrap(),
-            end: *lengths.last().unwrap(),
-        };
+        let runs = Runs { start: lengths[0], max: *lengths.iter().max().unwrap(), end: *lengths.last().unwrap() };
         assert!(runs.max <= free.len());
         runs
     }
@@ -267,7 +263,7 @@ mod tests {
         fn a_merge_is_the_summary_of_all(chunks in prop::collection::vec(chunk(), 8)) {
             let packed: Vec<u64> = chunks.iter().map(|c| Summary::pack(summarize(c), CHUNK_PAGES).0).collect();
             for len in 1..=8 {
-                let mut free: Vec<bool> = chunks[..len].iter().flat_map(|c| pages(c)).map(|u| !u).collect();
+                let mut free: Vec<bool> = chunks[..len].iter().flat_map(pages).map(|u| !u).collect();
                 free.resize(8 * CHUNK_PAGES, false);
                 let merged = Summary::merge(&packed[..len], CHUNK_PAGES);
                 prop_assert_eq!(merged.unpack(8 * CHUNK_PAGES), naive(&free));

@@ -165,7 +165,7 @@ fn a_tebibyte_is_planned_and_costs_only_what_is_touched() {
     assert_eq!(tree.take(pages - 2), Some(Taken { start: 1, dirty: 0 }));
     assert_eq!(tree.take(1), None);
     // A hole in the middle of a full tebibyte is found.
-    let hole = (pages / 2 | 77) - 3;
+    let hole = ((pages / 2) | 77) - 3;
     tree.give(hole, 9, true);
     assert_eq!(tree.take(10), None);
     assert_eq!(tree.last_dirty(pages, 128), Some((hole, 9)));

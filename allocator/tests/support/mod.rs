@@ -10,21 +10,15 @@ use std::sync::Arc;
 use allocator::{Arena, Birth, Cache, Owner, SizeClass, Space, SweepProgress};
 
 /// Owner words of the programs; odd ones want visits. They are addresses of nothing.
-pub const OWNERS: usize = 8;
+pub(crate) const OWNERS: usize = 8;
 /// Caches of the programs.
-pub const CACHES: usize = 3;
+pub(crate) const CACHES: usize = 3;
 
 /// One step of a program. Numbers are taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
-pub enum Op {
+pub(crate) enum Op {
     /// Cache allocates `count` objects of `owner`.
-    Alloc {
-        cache: u8,
-        owner: u8,
-        size: u32,
-        align_log: u8,
-        count: u8,
-    },
+    Alloc { cache: u8, owner: u8, size: u32, align_log: u8, count: u8 },
     /// Object number `index` becomes unreachable.
     Kill { index: u32 },
     /// Every object whose rank modulo `of` is not 0 becomes unreachable.
@@ -41,7 +35,7 @@ pub enum Op {
 
 impl Op {
     /// Reads a step from the front of `bytes`; `None` if they are used up.
-    pub fn decode(bytes: &mut &[u8]) -> Option<Op> {
+    pub(crate) fn decode(bytes: &mut &[u8]) -> Option<Op> {
         fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
             let (head, rest) = bytes.split_first_chunk()?;
             *bytes = rest;
@@ -53,34 +47,17 @@ impl Op {
                 let [cache, owner, low, high, align_log, count] = take(bytes)?;
                 let size = u32::from(u16::from_le_bytes([low, high]));
                 let size = if kind % 16 < 6 { size % 512 } else { size };
-                Op::Alloc {
-                    cache,
-                    owner,
-                    size,
-                    align_log: align_log % 13,
-                    count,
-                }
+                Op::Alloc { cache, owner, size, align_log: align_log % 13, count }
             }
-            8..11 => Op::Kill {
-                index: u32::from_le_bytes(take(bytes)?),
-            },
-            11 => Op::KillMost {
-                of: take::<1>(bytes)?[0],
-            },
-            12 => Op::Close {
-                cache: take::<1>(bytes)?[0],
-            },
+            8..11 => Op::Kill { index: u32::from_le_bytes(take(bytes)?) },
+            11 => Op::KillMost { of: take::<1>(bytes)?[0] },
+            12 => Op::Close { cache: take::<1>(bytes)?[0] },
             13 => Op::Mark,
             14 => {
                 let [refills, guards] = take(bytes)?;
-                Op::Cycle {
-                    refills,
-                    drop_guards: guards % 2 == 1,
-                }
+                Op::Cycle { refills, drop_guards: guards % 2 == 1 }
             }
-            _ => Op::Leave {
-                cache: take::<1>(bytes)?[0],
-            },
+            _ => Op::Leave { cache: take::<1>(bytes)?[0] },
         })
     }
 }
@@ -96,7 +73,7 @@ struct Object {
 }
 
 /// The allocator and the model, side by side.
-pub struct Machine {
+pub(crate) struct Machine {
     space: &'static Space,
     arena: Arc<Arena>,
     caches: Vec<Cache>,
@@ -108,17 +85,14 @@ pub struct Machine {
 }
 
 /// The `n`th owner.
-pub fn owner(n: usize) -> Owner {
+pub(crate) fn owner(n: usize) -> Owner {
     let n = n % OWNERS;
     let visit = if n % 2 == 1 { Owner::VISIT } else { 0 };
-    Owner {
-        word: n * 0x1000,
-        attributes: visit | 1,
-    }
+    Owner { word: n * 0x1000, attributes: visit | 1 }
 }
 
 impl Machine {
-    pub fn new() -> Machine {
+    pub(crate) fn new() -> Machine {
         let space = Space::global().unwrap();
         let arena = Arena::new(space).unwrap();
         let caches = (0..CACHES).map(|_| Cache::new(&arena)).collect();
@@ -134,7 +108,7 @@ impl Machine {
     }
 
     /// Runs a program, checks at its end that everything still holds what was written, and tears down.
-    pub fn run(ops: impl IntoIterator<Item = Op>) {
+    pub(crate) fn run(ops: impl IntoIterator<Item = Op>) {
         let mut machine = Machine::new();
         for op in ops {
             machine.step(op);
@@ -142,24 +116,13 @@ impl Machine {
         machine.finish();
     }
 
-    pub fn step(&mut self, op: Op) {
+    pub(crate) fn step(&mut self, op: Op) {
         match op {
-            Op::Alloc {
-                cache,
-                owner: n,
-                size,
-                align_log,
-                count,
-            } => {
+            Op::Alloc { cache, owner: n, size, align_log, count } => {
                 let cache = cache as usize % CACHES;
                 let few = if size > 4096 { count % 4 } else { count };
                 for _ in 0..=few {
-                    self.alloc(
-                        cache,
-                        owner(n as usize),
-                        size as usize,
-                        1 << align_log.min(12),
-                    );
+                    self.alloc(cache, owner(n as usize), size as usize, 1 << align_log.min(12));
                 }
             }
             Op::Kill { index } => {
@@ -179,10 +142,7 @@ impl Machine {
                 assert_eq!(self.caches[n].objects_allocated(), self.allocated[n]);
             }
             Op::Mark => self.mark(),
-            Op::Cycle {
-                refills,
-                drop_guards,
-            } => self.cycle(refills, drop_guards),
+            Op::Cycle { refills, drop_guards } => self.cycle(refills, drop_guards),
             Op::Leave { cache } => {
                 let n = cache as usize % CACHES;
                 let birth = self.caches[n].birth();
@@ -201,8 +161,7 @@ impl Machine {
                     0 => cache.bump_plain(class),
                     word => cache.bump(word, class),
                 };
-                let slot =
-                    NonNull::new(slot).unwrap_or_else(|| cache.refill(owner, class).unwrap());
+                let slot = NonNull::new(slot).unwrap_or_else(|| cache.refill(owner, class).unwrap());
                 (slot, class.slot_size())
             }
             None => {
@@ -214,24 +173,15 @@ impl Machine {
         assert_eq!(addr % align, 0, "alignment");
         assert!(self.space.contains(addr) && self.space.contains(addr + room - 1));
         if let Some((&before, object)) = self.objects.range(..=addr).next_back() {
-            assert!(
-                before + object.slot <= addr,
-                "{addr:#x} lies in a slot in use"
-            );
+            assert!(before + object.slot <= addr, "{addr:#x} lies in a slot in use");
         }
         if let Some((&after, _)) = self.objects.range(addr..).next() {
-            assert!(
-                addr + room <= after,
-                "{addr:#x} reaches into the next slot in use"
-            );
+            assert!(addr + room <= after, "{addr:#x} reaches into the next slot in use");
         }
         let span = self.space.span_of(addr).expect("a slot has a span");
         assert_eq!((span.owner(), span.slot_size()), (owner, room));
         assert_eq!(
-            self.space
-                .page_flags(self.space.page_of(addr))
-                .load(std::sync::atomic::Ordering::Relaxed)
-                & 15,
+            self.space.page_flags(self.space.page_of(addr)).load(std::sync::atomic::Ordering::Relaxed) & 15,
             owner.attributes
         );
         let birth = cache.birth();
@@ -242,17 +192,7 @@ impl Machine {
         // SAFETY: the slot is ours and has this size.
         unsafe { slot.write_bytes(seed, room) };
         let marked = birth != Birth::Alloc;
-        self.objects.insert(
-            addr,
-            Object {
-                size: room,
-                slot: room,
-                owner,
-                reachable: true,
-                marked,
-                seed,
-            },
-        );
+        self.objects.insert(addr, Object { size: room, slot: room, owner, reachable: true, marked, seed });
         self.allocated[n] += 1;
     }
 
@@ -326,13 +266,8 @@ impl Machine {
             let mut handed = 0;
             while let Some(slot) = visit.next_dead() {
                 let addr = slot.as_ptr().addr();
-                let owner = dead
-                    .remove(&addr)
-                    .expect("a slot is visited once, if it is dead");
-                assert_eq!(
-                    (owner, self.objects[&addr].slot),
-                    (visit.owner(), visit.slot_size())
-                );
+                let owner = dead.remove(&addr).expect("a slot is visited once, if it is dead");
+                assert_eq!((owner, self.objects[&addr].slot), (visit.owner(), visit.slot_size()));
                 self.check(addr);
                 self.objects.remove(&addr);
                 handed += 1;
@@ -344,16 +279,9 @@ impl Machine {
                 visit.finish();
             }
         }
-        assert!(
-            dead.is_empty(),
-            "{} dead slots were not visited",
-            dead.len()
-        );
+        assert!(dead.is_empty(), "{} dead slots were not visited", dead.len());
         while self.arena.sweep(3, &mut |_| ()) == SweepProgress::More {}
-        assert_eq!(
-            (self.arena.live_objects(), self.arena.live_bytes()),
-            (live, live_bytes)
-        );
+        assert_eq!((self.arena.live_objects(), self.arena.live_bytes()), (live, live_bytes));
         for object in self.objects.values_mut() {
             object.marked = false;
         }
@@ -366,41 +294,27 @@ impl Machine {
     fn check(&self, addr: usize) {
         let object = &self.objects[&addr];
         // SAFETY: the slot was handed out with this size, and the model says that it is still in use.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(addr), object.size)
-        };
-        assert!(
-            bytes.iter().all(|&b| b == object.seed),
-            "{addr:#x} was overwritten"
-        );
+        let bytes = unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(addr), object.size) };
+        assert!(bytes.iter().all(|&b| b == object.seed), "{addr:#x} was overwritten");
     }
 
     /// Checks all contents, then tears the arena down.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         for &addr in self.objects.keys() {
             self.check(addr);
         }
         self.caches.clear();
         let mut objects = std::mem::take(&mut self.objects);
         self.arena.teardown(&mut |owner, slot| {
-            let object = objects
-                .remove(&slot.as_ptr().addr())
-                .expect("a slot in use is visited once");
+            let object = objects.remove(&slot.as_ptr().addr()).expect("a slot in use is visited once");
             assert_eq!(object.owner, owner);
         });
         assert!(objects.values().all(|object| !object.owner.visit()));
         for &addr in objects.keys() {
             assert!(
-                self.space
-                    .span_of(addr)
-                    .is_none_or(|span| span.base() != addr || span.owner().word < OWNERS * 0x1000)
+                self.space.span_of(addr).is_none_or(|span| span.base() != addr || span.owner().word < OWNERS * 0x1000)
             );
         }
-        assert!(
-            self.arena
-                .class_stats()
-                .iter()
-                .all(|class| class.spans == 0 && class.bytes == 0)
-        );
+        assert!(self.arena.class_stats().iter().all(|class| class.spans == 0 && class.bytes == 0));
     }
 }

@@ -253,4 +253,3 @@ impl<'gc, V: Word<'gc> + fmt::Debug> fmt::Debug for GcCell<'gc, V> {
         f.debug_tuple("GcCell").field(&self.get()).finish()
     }
 }
-

@@ -6,4 +6,3 @@ use crate::tracer::Tracer;
 
 sequences! { HashSet<T; H>, HashTable<T> }
 maps! { HashMap<K, V; H> }
-
