@@ -200,14 +200,8 @@ impl Arena {
     /// Destroys a span without slots in use, which is in no list and not counted in its epoch any more.
     pub(crate) fn free_span(&self, bucket: &Bucket, id: SpanId) {
         let run = span::unmake(self.space, id);
-        self.counters.sub_span(class_index(bucket), run.pages);
+        self.counters.add_spans(class_index(bucket), 1u64.wrapping_neg(), u64::from(run.pages).wrapping_neg());
         self.space.page_heap().free(run);
-    }
-
-    /// Counts a new span.
-    pub(crate) fn count_made(&self, epoch: u32, class: usize, pages: u32) {
-        self.central.add_spans(epoch, 1);
-        self.counters.add_span(class, pages);
     }
 
     pub(crate) fn central(&self) -> &Central {

@@ -25,6 +25,7 @@
 
 use std::ops::Range;
 
+use crate::space::prefetch;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Granules per word of bits.
@@ -250,17 +251,49 @@ impl SpanBits<'_> {
         (0..self.alloc.len()).map(|word| self.used(word).count_ones()).sum()
     }
 
+    /// Asks the processor to load the words, for a sweep that comes soon.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        for words in [self.alloc, self.mark] {
+            words.iter().step_by(8).for_each(prefetch);
+        }
+    }
+
     /// `alloc := mark; mark := 0`. Returns the slots that stay in use. The caller has the span, and no marker is at work.
+    ///
+    /// Cost: what it takes to bring in and write back two lines for each page; bench `allocator`, row "sweep".
     #[inline]
     pub(crate) fn sweep(&self) -> u32 {
-        // Relaxed throughout: the span reaches its next holder through a list's lock.
-        let mut live = 0;
-        for (alloc, mark) in self.alloc.iter().zip(self.mark) {
-            let bits = mark.load(Ordering::Relaxed);
-            alloc.store(bits, Ordering::Relaxed);
-            mark.store(0, Ordering::Relaxed);
-            live += bits.count_ones();
+        #[cfg(all(target_arch = "x86_64", not(loom)))]
+        if std::is_x86_feature_detected!("popcnt") {
+            // SAFETY: the processor has the instruction.
+            return unsafe { self.sweep_with_popcnt() };
         }
+        self.sweep_words()
+    }
+
+    /// As `sweep`. Without the instruction counting costs more than all the rest.
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    #[target_feature(enable = "popcnt")]
+    fn sweep_with_popcnt(&self) -> u32 {
+        self.sweep_words()
+    }
+
+    #[inline(always)]
+    fn sweep_words(&self) -> u32 {
+        let (alloc, alloc_rest) = self.alloc.as_chunks::<8>();
+        let (mark, mark_rest) = self.mark.as_chunks::<8>();
+        let mut live = 0;
+        for (alloc, mark) in alloc.iter().zip(mark) {
+            // Relaxed throughout: the span reaches its next holder through a list's lock.
+            let bits: [u64; 8] = std::array::from_fn(|i| mark[i].load(Ordering::Relaxed));
+            for i in 0..8 {
+                alloc[i].store(bits[i], Ordering::Relaxed);
+                mark[i].store(0, Ordering::Relaxed);
+            }
+            live += bits.iter().map(|bits| bits.count_ones()).sum::<u32>();
+        }
+        debug_assert!(alloc_rest.is_empty() && mark_rest.is_empty(), "the bits of a page are eight words");
         live
     }
 }

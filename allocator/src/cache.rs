@@ -21,8 +21,15 @@
 //! - I1. `cursor..limit` of an entry are free slots of its span, all with the cache's present birth bits set, and no others were
 //!   opened and not handed out. `cursor == limit`: there is no open run.
 //! - I2. An entry's line is in one place: its class's plain line, a way of the hot table that names the entry, or the entry.
-//! - I3. An entry with a span is in `active`, once. Both vectors have room for all entries, so nothing fails half way.
+//! - I3. An entry with a span, used up spans or room is in `active`, once, and no other is. Both vectors have room for all
+//!   entries, so nothing fails half way.
 //! - I4. Spans held by a cache have the cache's epoch.
+//! - I5. What a cache has not told the arena's and the page heap's counters it tells before a span can be destroyed: when it
+//!   puts spans into lists.
+//!
+//! Few refills touch what other caches touch: an entry of a busy bucket has room for several fresh spans
+//! ([`Bucket::next`]), keeps the spans it used up until it needs the bucket again, and takes pages and ids by the
+//! dozen.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -31,12 +38,14 @@ use std::ptr::NonNull;
 use crate::arena::Arena;
 use crate::bitmap::{Birth, SpanBits, Stride};
 use crate::central::no_memory;
-use crate::central::{Bucket, KeyMap, key};
+use crate::central::{Bucket, KeyMap, Next, key};
 use crate::error::AllocError;
 use crate::layout::GRANULE;
 use crate::page_cache::PageCache;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::span::{self, Owner, STRIDES, Shape, SpanId};
+use crate::span_ids::IdCache;
+use crate::stats::{LARGE, slot_size};
 use crate::sync::Arc;
 
 /// Sets of the hot table: with two ways each, more than the types a program allocates at a time; 4 KiB of a cache.
@@ -89,6 +98,14 @@ struct Entry {
     line: Line,
     /// The span, if `span` is one.
     held: Held,
+    /// Spans without free slots, not yet in the list.
+    used_up: Vec<SpanId>,
+    /// Fresh spans that may be made without asking the bucket, and how many it had before those.
+    room: u32,
+    before: u32,
+    /// Spans made, and their pages, that the counters have not been told.
+    made: u32,
+    made_pages: u32,
 }
 
 /// A span in a cache's hands.
@@ -134,6 +151,8 @@ pub struct Cache {
     objects: u64,
     /// Slots opened by class since the counters of the arena were told.
     opened: [u64; CLASSES],
+    /// Bytes of `bytes` that the arena was told of.
+    told_bytes: u64,
     /// Entry of each plain line, or `usize::MAX`.
     plain_entries: [usize; CLASSES],
     entries: Vec<Entry>,
@@ -143,6 +162,8 @@ pub struct Cache {
     active: Vec<usize>,
     /// Where spans' pages come from.
     pages: PageCache,
+    /// Where their ids come from.
+    ids: IdCache,
     arena: Arc<Arena>,
     /// Used by one thread at a time.
     not_sync: PhantomData<Cell<()>>,
@@ -175,11 +196,13 @@ impl Cache {
             bytes: 0,
             objects: 0,
             opened: [0; CLASSES],
+            told_bytes: 0,
             plain_entries: [usize::MAX; CLASSES],
             entries: Vec::new(),
             by_key: KeyMap::default(),
             active: Vec::new(),
             pages: PageCache::default(),
+            ids: IdCache::default(),
             arena: Arc::clone(arena),
             not_sync: PhantomData,
         }
@@ -278,50 +301,36 @@ impl Cache {
         Some(line)
     }
 
-    /// Gives the entry another span with free slots; the one it had, if any, goes to its list as full.
+    /// Gives the entry another span with free slots; the one it had, if any, is used up.
     #[inline(never)]
     fn change_span(&mut self, index: usize) -> Result<(), AllocError> {
-        let entry = &self.entries[index];
-        let class = entry.class;
-        let had = entry.held.span;
-        // SAFETY: buckets live as long as the arena, which `self` holds.
-        let bucket = unsafe { entry.bucket.as_ref() };
         let epoch = self.epoch;
-        if had != SpanId(0) {
-            bucket.give(epoch, had, false);
-            self.entries[index].held = NO_SPAN;
-        }
         assert!(
             !self.arena.may_sweep(epoch.wrapping_add(1)),
             "a cache that was not handed over, and its epoch is swept"
         );
-        let opened = std::mem::take(&mut self.opened[class.index()]);
-        self.arena.counters().add_allocated(class.index(), opened);
-        let found = match bucket.take_partial(epoch) {
-            Some(span) => Some(span),
-            None => self.arena.sweep_for(bucket, epoch),
-        };
-        let span = match found {
-            Some(span) => Ok(span),
-            None => self.fresh(bucket, class),
-        };
-        let span = match span {
-            Ok(span) => span,
-            Err(error) => {
-                if had != SpanId(0) {
-                    self.active.retain(|&i| i != index);
-                }
-                return Err(error);
-            }
-        };
-        if had == SpanId(0) {
-            debug_assert!(self.active.len() < self.active.capacity());
-            self.active.push(index);
+        self.tell_bytes();
+        let entry = &mut self.entries[index];
+        let had = std::mem::replace(&mut entry.held, NO_SPAN).span;
+        let was_active = had != SpanId(0) || entry.room != 0 || !entry.used_up.is_empty();
+        if had != SpanId(0) {
+            self.use_up(index, had);
         }
+        let found = self.next_span(index);
+        let entry = &mut self.entries[index];
+        let active = found.is_ok() || entry.room != 0 || !entry.used_up.is_empty();
+        match (was_active, active) {
+            (false, true) => {
+                debug_assert!(self.active.len() < self.active.capacity());
+                self.active.push(index);
+            }
+            (true, false) => self.active.retain(|&i| i != index),
+            _ => {}
+        }
+        let span = found?;
         let space = self.arena.space();
         let descriptor = span::at(space, span);
         debug_assert_eq!(descriptor.epoch(), epoch, "a span of another epoch in a cache");
-        let entry = &mut self.entries[index];
         entry.held = Held {
             span,
             base: descriptor.base(),
@@ -332,23 +341,69 @@ impl Cache {
         Ok(())
     }
 
-    /// A new span for `bucket`, of the cache's epoch.
-    fn fresh(&mut self, bucket: &Bucket, class: SizeClass) -> Result<SpanId, AllocError> {
+    /// Keeps a span without free slots for the next visit to the bucket, or puts it into its list if there is no room.
+    fn use_up(&mut self, index: usize, span: SpanId) {
+        let entry = &mut self.entries[index];
+        if entry.used_up.len() < entry.used_up.capacity() {
+            entry.used_up.push(span);
+        } else {
+            self.tell_made(index);
+            // SAFETY: buckets live as long as the arena, which `self` holds.
+            unsafe { self.entries[index].bucket.as_ref() }.give(self.epoch, span, false);
+        }
+    }
+
+    /// A span for an entry: fresh, if it has room; else what the bucket has.
+    fn next_span(&mut self, index: usize) -> Result<SpanId, AllocError> {
+        // SAFETY: buckets live as long as the arena, which is held below by a handle of its own.
+        let bucket = unsafe { self.entries[index].bucket.as_ref() };
+        let arena = Arc::clone(&self.arena);
+        let mut sweeps = Arena::REFILL_SWEEPS;
+        while self.entries[index].room == 0 {
+            self.tell_made(index);
+            self.tell_opened(self.entries[index].class.index());
+            let may_sweep = sweeps > 0 && !bucket.owner.visit() && arena.may_sweep(self.epoch);
+            match bucket.next(self.epoch, may_sweep, &mut self.entries[index].used_up)? {
+                Next::Swept(id) => return Ok(id),
+                Next::Unswept(id) => {
+                    sweeps -= 1;
+                    if arena.sweep_held(bucket, id, self.epoch) {
+                        return Ok(id);
+                    }
+                    self.use_up(index, id);
+                }
+                Next::Room { before, room } => {
+                    arena.central().add_spans(self.epoch, room as usize);
+                    let entry = &mut self.entries[index];
+                    (entry.before, entry.room) = (before, room);
+                    // If there is no memory for it, used up spans go to the list one by one.
+                    let _ = entry.used_up.try_reserve_exact(if room == 1 { 0 } else { room as usize });
+                }
+            }
+        }
+        self.fresh(index)
+    }
+
+    /// A new span for an entry with room for it.
+    fn fresh(&mut self, index: usize) -> Result<SpanId, AllocError> {
         let space = self.arena.space();
-        let spans = bucket.adopt()?;
-        let pages = class.span_pages(spans);
-        let made = self.pages.alloc(space.page_heap(), pages).and_then(|run| {
-            let shape = Shape::small(run.first, pages, class);
-            span::make(space, &shape, bucket.owner, NonNull::from(bucket), self.epoch)
-                .inspect_err(|_| space.page_heap().free(run))
-        });
-        match made {
+        let entry = &mut self.entries[index];
+        let pages = entry.class.span_pages(entry.before);
+        let run = self.pages.alloc(space.page_heap(), pages)?;
+        let shape = Shape::small(run.first, pages, entry.class);
+        // SAFETY: buckets live as long as the arena, which `self` holds.
+        let owner = unsafe { entry.bucket.as_ref() }.owner;
+        match span::make(space, &mut self.ids, &shape, owner, entry.bucket, self.epoch) {
             Ok(span) => {
-                self.arena.count_made(self.epoch, class.index(), pages);
+                entry.room -= 1;
+                entry.before += 1;
+                entry.made += 1;
+                entry.made_pages += pages;
                 Ok(span)
             }
             Err(error) => {
-                bucket.disown(1);
+                self.pages.tell(space.page_heap());
+                space.page_heap().free(run);
                 Err(error)
             }
         }
@@ -402,16 +457,21 @@ impl Cache {
     pub fn hand_over(&mut self, epoch: u32) {
         self.close_runs();
         while let Some(index) = self.active.pop() {
-            let held = std::mem::replace(&mut self.entries[index].held, NO_SPAN);
+            self.tell_made(index);
+            let entry = &mut self.entries[index];
+            let held = std::mem::replace(&mut entry.held, NO_SPAN);
             // SAFETY: buckets live as long as the arena, which `self` holds.
-            let bucket = unsafe { self.entries[index].bucket.as_ref() };
-            bucket.give(self.epoch, held.span, held.next < held.end);
-        }
-        for (class, opened) in self.opened.iter_mut().enumerate() {
-            if *opened != 0 {
-                self.arena.counters().add_allocated(class, std::mem::take(opened));
+            let bucket = unsafe { entry.bucket.as_ref() };
+            let partial = (held.span != SpanId(0)).then_some((held.span, held.next < held.end));
+            let used_up = entry.used_up.drain(..).map(|id| (id, false));
+            let room = std::mem::take(&mut entry.room);
+            bucket.settle(self.epoch, used_up.chain(partial), room);
+            if room != 0 {
+                self.arena.central().sub_spans(self.epoch, room as usize);
             }
         }
+        self.tell_bytes();
+        (0..CLASSES).for_each(|class| self.tell_opened(class));
         self.epoch = epoch;
     }
 
@@ -438,6 +498,37 @@ impl Cache {
     pub(crate) fn count_large(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
         self.objects += 1;
+        self.tell_bytes();
+        self.arena.counters().add_allocated(LARGE, 1, bytes as u64);
+    }
+
+    pub(crate) fn span_ids(&mut self) -> &mut IdCache {
+        &mut self.ids
+    }
+
+    /// Tells the arena how many bytes were handed out since the last time.
+    fn tell_bytes(&mut self) {
+        self.arena.counters().add_allocated_bytes(self.bytes.wrapping_sub(self.told_bytes));
+        self.told_bytes = self.bytes;
+    }
+
+    /// Tells the arena how many slots of a class were handed out since the last time.
+    fn tell_opened(&mut self, class: usize) {
+        let opened = std::mem::take(&mut self.opened[class]);
+        if opened != 0 {
+            let bytes = opened.wrapping_mul(slot_size(class) as u64);
+            self.arena.counters().add_allocated(class, opened, bytes);
+        }
+    }
+
+    /// Tells the counters of the spans that an entry has made (I5).
+    fn tell_made(&mut self, index: usize) {
+        self.pages.tell(self.arena.space().page_heap());
+        let entry = &mut self.entries[index];
+        if entry.made != 0 {
+            let (spans, pages) = (std::mem::take(&mut entry.made), std::mem::take(&mut entry.made_pages));
+            self.arena.counters().add_spans(entry.class.index(), spans.into(), pages.into());
+        }
     }
 
     // Entries.
@@ -515,6 +606,11 @@ impl Cache {
             place: if plain { Place::Plain } else { Place::Entry },
             line: CLOSED,
             held: NO_SPAN,
+            used_up: Vec::new(),
+            room: 0,
+            before: 0,
+            made: 0,
+            made_pages: 0,
         });
         if plain {
             self.plain_entries[class.index()] = index;
@@ -536,7 +632,9 @@ impl Cache {
 impl Drop for Cache {
     fn drop(&mut self) {
         self.hand_over(self.epoch);
-        self.pages.give_back(self.arena.space().page_heap());
+        let space = self.arena.space();
+        self.pages.give_back(space.page_heap());
+        self.ids.give_back(space.span_ids());
         self.arena.leave();
     }
 }

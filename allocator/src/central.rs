@@ -10,7 +10,8 @@
 //!   after the next flip would otherwise find spans of the epoch after its own, and sweep what is in use.
 //! - I3. Lists never allocate when a span is given back: room is made when a span is adopted, in each list it may reach.
 //! - I4. Buckets live as long as the arena, at fixed addresses.
-//! - I5. `Central::spans[parity]` counts the spans of an epoch wherever they are. Adding precedes the span's first use; a
+//! - I5. `Central::spans[parity]` counts the spans of an epoch wherever they are, and the room that caches of the epoch have
+//!   for fresh ones. Adding precedes the span's first use; a
 //!   sweeper takes off a span (Release) after it has swept it, so who reads 0 (Acquire) knows that all are swept.
 
 use std::alloc::Layout;
@@ -19,6 +20,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr::NonNull;
 
 use crate::error::{AllocError, Cause};
+use crate::fault;
 use crate::size_class::SizeClass;
 use crate::span::{Owner, SpanId};
 use crate::sync::{AtomicUsize, Mutex, Ordering};
@@ -35,6 +37,11 @@ struct Set {
 }
 
 impl Set {
+    /// Takes any span, preferably one that had free slots.
+    fn pop(&mut self) -> Option<SpanId> {
+        self.partial.pop().or_else(|| self.full.pop())
+    }
+
     /// Pushes without allocating (I3).
     fn push(&mut self, id: SpanId, partial: bool) {
         let list = if partial { &mut self.partial } else { &mut self.full };
@@ -42,6 +49,20 @@ impl Set {
         list.push(id);
     }
 }
+
+/// What a cache gets from a bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// A span of the cache's epoch that may have free slots.
+    Swept(SpanId),
+    /// A span of the epoch before: the caller sweeps it.
+    Unswept(SpanId),
+    /// No span, but room in the lists for `room` fresh ones; there were `before`.
+    Room { before: u32, room: u32 },
+}
+
+/// Fresh spans that a cache makes at most before it asks its bucket again: 1 MiB.
+const MAX_ROOM: u32 = 16;
 
 /// What a bucket's lock protects.
 #[derive(Default)]
@@ -52,6 +73,22 @@ struct Lists {
 }
 
 impl Lists {
+    /// Makes room for `more` spans in every list, and counts them.
+    fn adopt(&mut self, more: u32) -> Result<(), AllocError> {
+        let spans = self.spans + more;
+        for set in &mut self.sets {
+            for list in [&mut set.partial, &mut set.full] {
+                let room = (spans as usize).saturating_sub(list.len());
+                if fault::strikes(fault::Point::Tables) {
+                    return Err(no_memory(room * size_of::<SpanId>()));
+                }
+                list.try_reserve(room).map_err(|_| no_memory(room * size_of::<SpanId>()))?;
+            }
+        }
+        self.spans = spans;
+        Ok(())
+    }
+
     /// The set of `epoch`, to take spans from, unless its label says that it has none.
     fn of(&mut self, epoch: u32) -> Option<&mut Set> {
         let set = &mut self.sets[parity(epoch)];
@@ -88,21 +125,34 @@ const _: fn() = || {
 };
 
 impl Bucket {
-    /// Makes room for one more span in every list, and counts it. Returns how many there were.
-    pub(crate) fn adopt(&self) -> Result<u32, AllocError> {
-        let mut lists = self.lists.lock();
-        let spans = lists.spans;
-        for set in &mut lists.sets {
-            for list in [&mut set.partial, &mut set.full] {
-                let room = (spans as usize + 1).saturating_sub(list.len());
-                list.try_reserve(room).map_err(|_| no_memory(room * 4))?;
-            }
-        }
-        lists.spans = spans + 1;
-        Ok(spans)
+    /// Makes room for one more span in every list, and counts it.
+    pub(crate) fn adopt(&self) -> Result<(), AllocError> {
+        self.lists.lock().adopt(1)
     }
 
-    /// Takes back what `adopt` or the life of a span counted.
+    /// The next span for a cache of `epoch`, in the order of what costs least; with `sweeps`, also one of the epoch before
+    /// that the caller sweeps. If there is none, makes room for some fresh ones: one, or an eighth of those that exist, so
+    /// that busy buckets are asked rarely and small ones hold nothing. Before all that it puts back what the cache has
+    /// used up.
+    pub(crate) fn next(&self, epoch: u32, sweeps: bool, used_up: &mut Vec<SpanId>) -> Result<Next, AllocError> {
+        let mut lists = self.lists.lock();
+        if !used_up.is_empty() {
+            let set = lists.for_giving(epoch);
+            used_up.drain(..).for_each(|id| set.push(id, false));
+        }
+        if let Some(id) = lists.of(epoch).and_then(|set| set.partial.pop()) {
+            return Ok(Next::Swept(id));
+        }
+        if sweeps && let Some(id) = lists.of(epoch.wrapping_sub(1)).and_then(Set::pop) {
+            return Ok(Next::Unswept(id));
+        }
+        let before = lists.spans;
+        let room = (before / 8).clamp(1, MAX_ROOM);
+        lists.adopt(room)?;
+        Ok(Next::Room { before, room })
+    }
+
+    /// Takes back what `adopt`, `next` or the life of a span counted.
     pub(crate) fn disown(&self, spans: u32) {
         self.lists.lock().spans -= spans;
     }
@@ -112,31 +162,21 @@ impl Bucket {
         self.lists.lock().for_giving(epoch).push(id, partial);
     }
 
-    /// Puts several spans into the set of their `epoch`: those that are (true) partial, (false) full.
-    pub(crate) fn give_all(&self, epoch: u32, spans: impl Iterator<Item = (SpanId, bool)>) {
+    /// Puts several spans into the set of their `epoch`, those that are (true) partial, (false) full, and takes back
+    /// `unused` of those it made room for.
+    pub(crate) fn settle(&self, epoch: u32, spans: impl Iterator<Item = (SpanId, bool)>, unused: u32) {
         let mut lists = self.lists.lock();
+        lists.spans -= unused;
         let set = lists.for_giving(epoch);
         for (id, partial) in spans {
             set.push(id, partial);
         }
     }
 
-    /// Takes a span that may have free slots and belongs to `epoch`.
-    pub(crate) fn take_partial(&self, epoch: u32) -> Option<SpanId> {
-        self.lists.lock().of(epoch)?.partial.pop()
-    }
-
-    /// Takes any span of `epoch`, preferably one that had free slots.
-    pub(crate) fn take(&self, epoch: u32) -> Option<SpanId> {
-        let mut lists = self.lists.lock();
-        let set = lists.of(epoch)?;
-        set.partial.pop().or_else(|| set.full.pop())
-    }
-
     /// Takes any span, of whatever epoch, and says of which.
     pub(crate) fn take_any(&self) -> Option<(u32, SpanId)> {
         let mut lists = self.lists.lock();
-        lists.sets.iter_mut().find_map(|set| Some((set.epoch, set.partial.pop().or_else(|| set.full.pop())?)))
+        lists.sets.iter_mut().find_map(|set| Some((set.epoch, set.pop()?)))
     }
 
     /// Takes up to `batch.len()` spans of `epoch`; returns how many. Without any it calls `step_on` before the lock is free,
@@ -233,6 +273,9 @@ impl Central {
         if let Some(&bucket) = table.by_key.get(&key) {
             return Ok(bucket);
         }
+        if fault::strikes(fault::Point::Tables) {
+            return Err(no_memory(size_of::<usize>() * 2));
+        }
         table.by_key.try_reserve(1).map_err(|_| no_memory(size_of::<usize>() * 2))?;
         let bucket = self.add(&mut table, owner, Some(class))?;
         table.by_key.insert(key, bucket);
@@ -241,6 +284,9 @@ impl Central {
 
     fn add(&self, table: &mut Table, owner: Owner, class: Option<SizeClass>) -> Result<NonNull<Bucket>, AllocError> {
         let list = if owner.visit() { &mut table.visit } else { &mut table.plain };
+        if fault::strikes(fault::Point::Tables) {
+            return Err(no_memory(size_of::<usize>()));
+        }
         list.try_reserve(1).map_err(|_| no_memory(size_of::<usize>()))?;
         let bucket = Bucket { owner, class, index: list.len(), lists: Mutex::new(Lists::default()) };
         let bucket = try_box(bucket)?;
@@ -297,6 +343,9 @@ pub(crate) fn no_memory(bytes: usize) -> AllocError {
 /// A box, or an error where `Box::new` would abort.
 fn try_box<T>(value: T) -> Result<NonNull<T>, AllocError> {
     let layout = Layout::new::<T>();
+    if fault::strikes(fault::Point::Tables) {
+        return Err(no_memory(layout.size()));
+    }
     // SAFETY: a bucket is not zero-sized.
     let place = unsafe { std::alloc::alloc(layout) }.cast::<T>();
     let place = NonNull::new(place).ok_or_else(|| no_memory(layout.size()))?;

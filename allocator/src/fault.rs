@@ -14,6 +14,8 @@ pub enum Point {
     Pages,
     /// Taking a span descriptor.
     Descriptor,
+    /// Growing a table of the program's own allocator: lists of spans, buckets, entries of a cache.
+    Tables,
 }
 
 #[cfg(any(test, feature = "fault-injection"))]

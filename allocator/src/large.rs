@@ -25,12 +25,12 @@ impl Cache {
         let pages = u32::try_from(size.max(1).div_ceil(PAGE_SIZE)).ok();
         let pages = pages.ok_or(AllocError::new(size, Cause::TooLarge))?;
         let arena = crate::sync::Arc::clone(self.arena());
-        let space = arena.space();
+        let (space, epoch) = (arena.space(), self.epoch());
         let bucket = arena.central().large(owner.visit());
         bucket.adopt()?;
         let made = space.page_heap().alloc(pages).and_then(|run| {
             let shape = Shape::large(run.first, pages);
-            span::make(space, &shape, owner, NonNull::from(bucket), self.epoch())
+            span::make(space, self.span_ids(), &shape, owner, NonNull::from(bucket), epoch)
                 .inspect_err(|_| space.page_heap().free(run))
         });
         let id = made.inspect_err(|_| bucket.disown(1)).map_err(|error| AllocError { size, ..error })?;
@@ -38,8 +38,8 @@ impl Cache {
         span.bits(space).open(STRIDES[0], 0..1, self.birth());
         let slot = NonNull::new(std::ptr::with_exposed_provenance_mut(span.base()));
         let bytes = pages as usize * PAGE_SIZE;
-        arena.count_made(self.epoch(), LARGE, pages);
-        arena.counters().add_allocated_bytes(LARGE, 1, bytes as u64);
+        arena.central().add_spans(self.epoch(), 1);
+        arena.counters().add_spans(LARGE, 1, pages.into());
         self.count_large(bytes);
         bucket.give(self.epoch(), id, false);
         Ok(slot.expect("slots are not at address 0"))

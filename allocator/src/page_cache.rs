@@ -4,7 +4,8 @@
 //! [`SMALL`] pages is cut from it by bit arithmetic. When it has no such run, it is given back and the group with the lowest
 //! free page is taken.
 //!
-//! - C1. The pages of the window count as taken in the page heap, and as in use only once they are handed out.
+//! - C1. The pages of the window count as taken in the page heap, and as in use once they are handed out and the heap was
+//!   told so: at the latest before they can be freed.
 //! - C2. A run that was handed out is freed to the page heap, like any other.
 
 use crate::error::AllocError;
@@ -18,7 +19,11 @@ const SMALL: u32 = if cfg!(loom) { 2 } else { WINDOW as u32 / 4 };
 
 /// See the module documentation.
 #[derive(Debug, Default)]
-pub(crate) struct PageCache(Option<Group>);
+pub(crate) struct PageCache {
+    window: Option<Group>,
+    /// Pages handed out from the window that the heap has not been told of (C1).
+    untold: usize,
+}
 
 impl PageCache {
     /// A run of `pages` pages. Cost: some instructions, or a lock and O(levels) when the window changes.
@@ -29,12 +34,12 @@ impl PageCache {
         if pages >= SMALL {
             return heap.alloc(pages);
         }
-        if let Some(run) = self.cut(heap, pages) {
+        if let Some(run) = self.cut(pages) {
             return Ok(run);
         }
         self.give_back(heap);
-        self.0 = heap.take_group(WINDOW);
-        match self.cut(heap, pages) {
+        self.window = heap.take_group(WINDOW);
+        match self.cut(pages) {
             Some(run) => Ok(run),
             // The group has only shorter runs, or there is no free page but by waiting.
             None => heap.alloc(pages),
@@ -42,8 +47,8 @@ impl PageCache {
     }
 
     /// Cuts the lowest run out of the window.
-    fn cut(&mut self, heap: &PageHeap, pages: u32) -> Option<PageRun> {
-        let group = self.0.as_mut()?;
+    fn cut(&mut self, pages: u32) -> Option<PageRun> {
+        let group = self.window.as_mut()?;
         let starts = (1..pages).fold(group.pages, |starts, shift| starts & (group.pages >> shift));
         if starts == 0 {
             return None;
@@ -53,13 +58,21 @@ impl PageCache {
         let zeroed = group.dirty & run == 0;
         group.pages &= !run;
         group.dirty &= !run;
-        heap.count_in_use(pages as usize, 0);
+        self.untold += pages as usize;
         Some(PageRun { first: PageId((group.base + at as usize) as u32), pages, zeroed })
+    }
+
+    /// Tells the heap how many pages were handed out. Called before any of those may be freed.
+    pub(crate) fn tell(&mut self, heap: &PageHeap) {
+        if self.untold != 0 {
+            heap.count_in_use(std::mem::take(&mut self.untold), 0);
+        }
     }
 
     /// Gives the window back.
     pub(crate) fn give_back(&mut self, heap: &PageHeap) {
-        if let Some(group) = self.0.take() {
+        self.tell(heap);
+        if let Some(group) = self.window.take() {
             heap.give_group(group);
         }
     }
@@ -84,6 +97,7 @@ mod tests {
             }
             runs.push(run);
         }
+        cache.tell(heap);
         let in_use: u32 = runs.iter().map(|run| run.pages).sum();
         assert_eq!(heap.counters().in_use, in_use as usize);
         runs.into_iter().for_each(|run| heap.free(run));
@@ -99,6 +113,7 @@ mod tests {
         let heap = space.page_heap();
         let mut cache = PageCache::default();
         let all: Vec<_> = (0..8).map(|_| cache.alloc(heap, 1).unwrap()).collect();
+        cache.tell(heap);
         assert!(cache.alloc(heap, 1).is_err());
         all.into_iter().for_each(|run| heap.free(run));
         cache.give_back(heap);

@@ -389,7 +389,7 @@ impl Space {
 
 /// Hints that `word` will be read soon.
 #[inline(always)]
-fn prefetch(word: &AtomicU64) {
+pub(crate) fn prefetch(word: &AtomicU64) {
     #[cfg(all(target_arch = "x86_64", not(loom)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

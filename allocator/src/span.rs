@@ -20,6 +20,7 @@ use crate::layout::{GRANULE, PAGE_SIZE, SPAN_BYTES};
 use crate::page_heap::PageRun;
 use crate::size_class::{MAX_SPAN_PAGES, SizeClass};
 use crate::space::{PageId, Space};
+use crate::span_ids::IdCache;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 /// Who the slots of a span belong to: an opaque word, and attributes for its pages' flags.
@@ -179,13 +180,14 @@ impl Shape {
 /// Describes the pages of `shape` as a span of `bucket`'s owner. The pages are the caller's, fresh from the page heap.
 pub(crate) fn make(
     space: &Space,
+    ids: &mut IdCache,
     shape: &Shape,
     owner: Owner,
     bucket: NonNull<Bucket>,
     epoch: u32,
 ) -> Result<SpanId, AllocError> {
     debug_assert!(owner.attributes < 16, "an owner has four attributes");
-    let taken = space.span_ids().take()?;
+    let taken = ids.take(space.span_ids())?;
     let id = SpanId(taken.id);
     if taken.first_use && cfg!(loom) {
         // SAFETY: the id is within the slab, and nobody refers to a descriptor that was never used.

@@ -65,15 +65,15 @@ impl Counters {
         }
     }
 
-    pub(crate) fn add_allocated(&self, class: usize, slots: u64) {
-        let bytes = slots.wrapping_mul(slot_size(class) as u64);
-        self.add_allocated_bytes(class, slots, bytes);
-    }
-
-    pub(crate) fn add_allocated_bytes(&self, class: usize, slots: u64, bytes: u64) {
+    /// Counts slots of a class that were handed out, and their bytes; the sum over all classes is told by itself.
+    pub(crate) fn add_allocated(&self, class: usize, slots: u64, bytes: u64) {
         let counter = &self.classes[class];
         counter.allocated.add(slots);
         counter.allocated_bytes.add(bytes);
+    }
+
+    /// Counts bytes that were handed out, of whatever class.
+    pub(crate) fn add_allocated_bytes(&self, bytes: u64) {
         self.allocated_bytes.add(bytes);
     }
 
@@ -82,16 +82,11 @@ impl Counters {
         self.allocated_bytes.get()
     }
 
-    pub(crate) fn add_span(&self, class: usize, pages: u32) {
+    /// Counts spans of a class that were made or, modulo 2^64, destroyed.
+    pub(crate) fn add_spans(&self, class: usize, spans: u64, pages: u64) {
         let counter = &self.classes[class];
-        counter.spans.add(1);
-        counter.pages.add(pages.into());
-    }
-
-    pub(crate) fn sub_span(&self, class: usize, pages: u32) {
-        let counter = &self.classes[class];
-        counter.spans.add(1u64.wrapping_neg());
-        counter.pages.add(u64::from(pages).wrapping_neg());
+        counter.spans.add(spans);
+        counter.pages.add(pages);
     }
 
     /// Counts what a sweep of spans into `epoch` found in use.
@@ -132,6 +127,6 @@ impl Counters {
     }
 }
 
-const fn slot_size(class: usize) -> usize {
+pub(crate) const fn slot_size(class: usize) -> usize {
     if class == LARGE { 0 } else { SizeClass::from_index(class).slot_size() }
 }

@@ -114,15 +114,20 @@ impl Arena {
     fn sweep_batch(&self, bucket: &Bucket, spans: &[SpanId], epoch: u32) {
         let mut tally = Tally::default();
         let mut swept = [Swept::Empty; BATCH];
-        for (&id, swept) in spans.iter().zip(&mut swept) {
-            *swept = self.sweep_one(id, epoch, &mut tally);
+        for (i, &id) in spans.iter().enumerate() {
+            if let Some(&next) = spans.get(i + 2) {
+                span::at(self.space(), next).bits(self.space()).prefetch();
+            }
+            swept[i] = self.sweep_one(id, epoch, &mut tally);
         }
         let results = spans.iter().copied().zip(swept);
         let kept = results.clone().filter(|&(_, swept)| swept != Swept::Empty);
-        self.central().add_spans(epoch, kept.clone().count());
-        bucket.give_all(epoch, kept.map(|(id, swept)| (id, swept == Swept::Partial)));
+        let kept_count = kept.clone().count();
+        self.central().add_spans(epoch, kept_count);
+        // Room for the empty ones is taken back with the lock: only then can others use it up.
+        let empty = (spans.len() - kept_count) as u32;
+        bucket.settle(epoch, kept.map(|(id, swept)| (id, swept == Swept::Partial)), empty);
         for (id, _) in results.filter(|&(_, swept)| swept == Swept::Empty) {
-            bucket.disown(1);
             self.free_span(bucket, id);
         }
         self.counters().add_live(epoch, class_index(bucket), tally.live, tally.live_bytes);
@@ -146,27 +151,16 @@ impl Arena {
         }
     }
 
-    /// A span of `bucket` with free slots, by sweeping some of the epoch before `epoch`; the caller holds it.
-    pub(crate) fn sweep_for(&self, bucket: &Bucket, epoch: u32) -> Option<SpanId> {
-        if bucket.owner.visit() || !self.may_sweep(epoch) {
-            return None;
-        }
-        let old = epoch.wrapping_sub(1);
-        for _ in 0..Arena::REFILL_SWEEPS {
-            let id = bucket.take(old)?;
-            let mut tally = Tally::default();
-            let swept = self.sweep_one(id, epoch, &mut tally);
-            self.central().add_spans(epoch, 1);
-            self.counters().add_live(epoch, class_index(bucket), tally.live, tally.live_bytes);
-            if swept == Swept::Full {
-                bucket.give(epoch, id, false);
-            }
-            self.central().sub_spans(old, 1);
-            if swept != Swept::Full {
-                return Some(id);
-            }
-        }
-        None
+    /// Sweeps a span of the epoch before `epoch` that a cache took out of `bucket` and goes on to hold; whether it has free
+    /// slots.
+    pub(crate) fn sweep_held(&self, bucket: &Bucket, id: SpanId, epoch: u32) -> bool {
+        let mut tally = Tally::default();
+        let swept = self.sweep_one(id, epoch, &mut tally);
+        self.central().add_spans(epoch, 1);
+        self.counters().add_live(epoch, class_index(bucket), tally.live, tally.live_bytes);
+        // Last, as in `sweep_batch`.
+        self.central().sub_spans(epoch.wrapping_sub(1), 1);
+        swept != Swept::Full
     }
 
     /// The next span with dead slots to visit, or `None` if none is left in the lists. (Others may be in the hands of other

@@ -399,6 +399,7 @@ fn warm_rows<const SIZE: usize>() {
 }
 
 fn table() {
+    if std::env::var("ONLY").is_ok_and(|only| only == "sweep") { row("sweep", sweep_gib(), 1.0, true, String::new()); return; }
     warm_rows::<16>();
     warm_rows::<32>();
     warm_rows::<64>();

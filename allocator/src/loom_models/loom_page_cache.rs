@@ -42,6 +42,7 @@ fn windows_and_runs_do_not_overlap() {
                 for run in runs {
                     owners.own(run.first.0, 1);
                 }
+                cache.tell(heap);
                 for run in runs {
                     owners.disown(run.first.0, 1);
                     heap.free(run);
@@ -53,6 +54,7 @@ fn windows_and_runs_do_not_overlap() {
         let mut cache = PageCache::default();
         let one = cache.alloc(heap, 1).unwrap();
         owners.own(one.first.0, 1);
+        cache.tell(heap);
         // Not a single request fails: with the two windows out there are four pages left.
         let run = heap.alloc(3).unwrap();
         owners.own(run.first.0, 3);

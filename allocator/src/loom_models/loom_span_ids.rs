@@ -9,6 +9,7 @@ use super::{HALF, PLAIN, arena};
 use crate::layout::PAGE_SIZE;
 use crate::space::{PageId, Space};
 use crate::span::{self, Shape};
+use crate::span_ids::IdCache;
 use crate::sync::{Arc, thread};
 
 #[test]
@@ -18,19 +19,20 @@ fn ids_that_are_out_differ() {
         let user = || {
             let space = Arc::clone(&space);
             move || {
-                let ids = space.span_ids();
-                let first = ids.take().unwrap();
-                ids.give(first.id);
-                ids.take().unwrap().id
+                let (all, mut ids) = (space.span_ids(), IdCache::default());
+                let first = ids.take(all).unwrap();
+                all.give(first.id);
+                ids.take(all).unwrap().id
             }
         };
         let other = thread::spawn(user());
         let mine = user()();
         let theirs = other.join().unwrap();
         assert_ne!(mine, theirs);
-        let third = space.span_ids().take().unwrap().id;
+        let mut ids = IdCache::default();
+        let third = ids.take(space.span_ids()).unwrap().id;
         assert!(third != mine && third != theirs);
-        assert!(space.span_ids().take().is_err());
+        assert!(ids.take(space.span_ids()).is_err());
     });
 }
 
@@ -42,7 +44,8 @@ fn a_span_that_is_found_is_whole() {
         let maker = thread::spawn(move || {
             let run = space.page_heap().alloc(1).unwrap();
             let bucket = arena.central().bucket(PLAIN, HALF).unwrap();
-            let id = span::make(space, &Shape::small(run.first, 1, HALF), PLAIN, bucket, 0).unwrap();
+            let id = span::make(space, &mut IdCache::default(), &Shape::small(run.first, 1, HALF), PLAIN, bucket, 0)
+                .unwrap();
             let run = |id| span::unmake(space, id);
             (id, run, arena)
         });
