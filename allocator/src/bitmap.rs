@@ -49,6 +49,8 @@ pub(crate) struct Stride {
     granules: u32,
     /// Bits of the slots that start in a word whose first granule starts a slot.
     pattern: u64,
+    /// Granules of a word behind its last whole slot, if that word begins with a slot: 64 modulo `granules`.
+    rest: u32,
 }
 
 impl Stride {
@@ -59,7 +61,7 @@ impl Stride {
             pattern |= 1 << bit;
             bit += granules;
         }
-        Stride { granules, pattern }
+        Stride { granules, pattern, rest: WORD % granules }
     }
 
     /// Granules per slot.
@@ -73,8 +75,10 @@ impl Stride {
 struct SlotWords {
     stride: Stride,
     word: u32,
-    /// First slot start at or after the start of `word`, counted from there.
+    /// First slot start in `word` and in the range, counted from the start of the word.
     phase: u32,
+    /// First slot start in `word`, in the range or not; of strides up to a word.
+    first: u32,
     range: Range<u32>,
 }
 
@@ -82,7 +86,8 @@ impl SlotWords {
     /// `range.start` is a slot start.
     #[inline(always)]
     fn new(stride: Stride, range: Range<u32>) -> SlotWords {
-        SlotWords { stride, word: range.start / WORD, phase: range.start % WORD, range }
+        let phase = range.start % WORD;
+        SlotWords { stride, word: range.start / WORD, phase, first: phase % stride.granules, range }
     }
 }
 
@@ -104,15 +109,15 @@ impl Iterator for SlotWords {
         }
         let item = (self.word as usize, bits, start >= self.range.start && left >= WORD);
         let g = self.stride.granules;
-        if g == 1 {
+        if g <= WORD {
+            // Slots start in every word, `rest` granules earlier in each than in the one before, modulo the stride.
+            let rest = self.stride.rest;
+            self.first = if self.first >= rest { self.first - rest } else { self.first + g - rest };
             self.word += 1;
-            self.phase = 0;
+            self.phase = self.first;
         } else {
-            // The slot start after the last one in this word.
-            let last = first + (WORD - 1 - self.phase) / g * g;
-            let next = last + g;
-            self.word = next / WORD;
-            self.phase = next % WORD;
+            self.word = (first + g) / WORD;
+            self.phase = (first + g) % WORD;
         }
         Some(item)
     }

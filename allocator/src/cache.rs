@@ -118,9 +118,12 @@ struct Held {
     next: u32,
     /// Granule behind the last slot.
     end: u32,
+    /// No slot was ever used: there is no need to look.
+    fresh: bool,
 }
 
-const NO_SPAN: Held = Held { span: SpanId(0), base: 0, bits: SpanBits { alloc: &[], mark: &[] }, next: 0, end: 0 };
+const NO_SPAN: Held =
+    Held { span: SpanId(0), base: 0, bits: SpanBits { alloc: &[], mark: &[] }, next: 0, end: 0, fresh: false };
 
 /// One mutator's part of an [`Arena`]: allocates without locks.
 ///
@@ -286,7 +289,11 @@ impl Cache {
     fn open_next(&mut self, index: usize) -> Option<Line> {
         let entry = &mut self.entries[index];
         let held = &mut entry.held;
-        let run = held.bits.next_run(entry.stride, held.next, held.end)?;
+        let run = match held.fresh {
+            true if held.next == held.end => return None,
+            true => held.next..held.end,
+            false => held.bits.next_run(entry.stride, held.next, held.end)?,
+        };
         held.bits.open(entry.stride, run.clone(), self.birth);
         held.next = run.end;
         let slots = ((run.end - run.start) / entry.stride.granules()) as u64;
@@ -327,7 +334,7 @@ impl Cache {
             (true, false) => self.active.retain(|&i| i != index),
             _ => {}
         }
-        let span = found?;
+        let (span, fresh) = found?;
         let space = self.arena.space();
         let descriptor = span::at(space, span);
         debug_assert_eq!(descriptor.epoch(), epoch, "a span of another epoch in a cache");
@@ -337,6 +344,7 @@ impl Cache {
             bits: descriptor.bits(space),
             next: 0,
             end: descriptor.slots() * entry.stride.granules(),
+            fresh,
         };
         Ok(())
     }
@@ -353,8 +361,8 @@ impl Cache {
         }
     }
 
-    /// A span for an entry: fresh, if it has room; else what the bucket has.
-    fn next_span(&mut self, index: usize) -> Result<SpanId, AllocError> {
+    /// A span for an entry: fresh (true), if it has room; else what the bucket has.
+    fn next_span(&mut self, index: usize) -> Result<(SpanId, bool), AllocError> {
         // SAFETY: buckets live as long as the arena, which is held below by a handle of its own.
         let bucket = unsafe { self.entries[index].bucket.as_ref() };
         let arena = Arc::clone(&self.arena);
@@ -364,11 +372,11 @@ impl Cache {
             self.tell_opened(self.entries[index].class.index());
             let may_sweep = sweeps > 0 && !bucket.owner.visit() && arena.may_sweep(self.epoch);
             match bucket.next(self.epoch, may_sweep, &mut self.entries[index].used_up)? {
-                Next::Swept(id) => return Ok(id),
+                Next::Swept(id) => return Ok((id, false)),
                 Next::Unswept(id) => {
                     sweeps -= 1;
                     if arena.sweep_held(bucket, id, self.epoch) {
-                        return Ok(id);
+                        return Ok((id, false));
                     }
                     self.use_up(index, id);
                 }
@@ -381,7 +389,7 @@ impl Cache {
                 }
             }
         }
-        self.fresh(index)
+        Ok((self.fresh(index)?, true))
     }
 
     /// A new span for an entry with room for it.

@@ -80,10 +80,21 @@ impl Summary {
 
     /// The summary of neighbours of `width` pages each; missing ones at the end count as full, up to eight.
     pub(super) fn merge(children: &[u64], width: usize) -> Summary {
-        if children.len() < 8 {
+        let Ok(children) = <&[u64; 8]>::try_from(children) else {
             let mut eight = [Summary::FULL.0; 8];
             eight[..children.len()].copy_from_slice(children);
             return Summary::merge(&eight, width);
+        };
+        if children.iter().all(|&child| child != Summary::EMPTY.0) {
+            // The usual case: no run goes through a whole child.
+            let fields = |child: u64, i: u32| (child >> (i * FIELD)) as usize & (MAX_WIDTH - 1);
+            let mut max = 0;
+            let mut open = 0;
+            for &child in children {
+                max = max.max(fields(child, 1)).max(open + fields(child, 0));
+                open = fields(child, 2);
+            }
+            return Summary::pack(Runs { start: fields(children[0], 0), max, end: open }, 8 * width);
         }
         let mut runs = Summary(children[0]).unpack(width);
         for (i, &child) in children.iter().enumerate().skip(1) {
@@ -95,12 +106,12 @@ impl Summary {
 
 /// The length of the longest run of ones in `bits`, or `best` if that is more.
 fn longest_run(bits: u64, best: usize) -> usize {
-    if (bits.count_ones() as usize) <= best {
-        return best;
-    }
     // After each step bit i of `runs` says that `length` ones begin at i.
     let (mut runs, mut length) = (bits, 1);
     while length <= best {
+        if runs == 0 || best >= 64 {
+            return best;
+        }
         let step = length.min(best + 1 - length);
         runs &= runs >> step;
         length += step;
@@ -140,6 +151,91 @@ pub(super) fn summarize(used: &ChunkBits) -> Runs {
     runs.max = runs.max.max(open);
     runs.end = open;
     runs
+}
+
+/// Free pages of a chunk directly below the page `page`.
+pub(super) fn free_below(used: &ChunkBits, page: usize) -> usize {
+    let mut at = page;
+    while at > 0 {
+        let (word, bit) = ((at - 1) / 64, (at - 1) % 64);
+        let free = (used[word] << (63 - bit)).leading_zeros().min(bit as u32 + 1) as usize;
+        at -= free;
+        if free <= bit {
+            break;
+        }
+    }
+    page - at
+}
+
+/// Free pages of a chunk from the page `page` on.
+pub(super) fn free_from(used: &ChunkBits, page: usize) -> usize {
+    let mut at = page;
+    while at < CHUNK_PAGES {
+        let (word, bit) = (at / 64, at % 64);
+        let free = (used[word] >> bit).trailing_zeros().min(64 - bit as u32) as usize;
+        at += free;
+        if free < 64 - bit {
+            break;
+        }
+    }
+    at - page
+}
+
+impl Runs {
+    /// The runs of a chunk with these runs after the pages `from..from + n` became free, `below` free pages below them and
+    /// `above` above.
+    pub(super) fn with_free(self, from: usize, n: usize, below: usize, above: usize) -> Runs {
+        let run = below + n + above;
+        Runs {
+            start: if from == below { run } else { self.start },
+            max: self.max.max(run),
+            end: if from + n + above == CHUNK_PAGES { run } else { self.end },
+        }
+    }
+
+    /// The runs of the chunk `used`, which had these runs before the pages `from..from + n` became used; `below` free pages
+    /// are left below them and `above` above.
+    pub(super) fn without(self, used: &ChunkBits, from: usize, n: usize, below: usize, above: usize) -> Runs {
+        let start = if from == below { below } else { self.start };
+        let end = if from + n + above == CHUNK_PAGES { above } else { self.end };
+        // Only where they were in a longest run one has to count, for one that is shorter or as long.
+        let max = match below + n + above < self.max {
+            true => self.max,
+            false => longest(used, below.max(above).max(start).max(end), self.max),
+        };
+        Runs { start, max, end }
+    }
+
+    /// Whether what the runs of a part of a stretch were, and are now, makes no difference to the stretch, which has these
+    /// runs. The part is `width` pages long and the `i`th of eight; `before` and `after` are the runs of its neighbours.
+    pub(super) fn shield(self, i: usize, width: usize, old: Runs, new: Runs, before: Runs, after: Runs) -> bool {
+        // A part that is all free joins the runs of both its sides: that is for the merge.
+        if [old, new, before, after].iter().any(|runs| runs.max == width) {
+            return false;
+        }
+        let start_same = old.start == new.start || self.start < i * width;
+        let end_same = old.end == new.end || self.end < (7 - i) * width;
+        let reach = |runs: Runs| runs.max.max(before.end + runs.start).max(runs.end + after.start);
+        start_same && end_same && reach(old) < self.max && reach(new) <= self.max
+    }
+}
+
+/// The longest run of a chunk that is known to be at least `least` and at most `most` pages long.
+fn longest(used: &ChunkBits, least: usize, most: usize) -> usize {
+    let (mut best, mut open) = (least, 0);
+    for &word in used {
+        if best == most {
+            break;
+        }
+        if word == 0 {
+            open += 64;
+            continue;
+        }
+        best = best.max(open + word.trailing_zeros() as usize);
+        best = longest_run(!word, best);
+        open = word.leading_zeros() as usize;
+    }
+    best.max(open)
 }
 
 /// The lowest run of `n` free pages of a chunk at or above the page `from`, below which no page is free.
@@ -290,6 +386,22 @@ mod tests {
                 (start, last + 1 - start)
             });
             prop_assert_eq!(last_run(&bits, below, limit), expected);
+        }
+
+        #[test]
+        fn a_change_of_some_pages_changes_the_runs_as_counted(used in chunk(), from in 0usize..CHUNK_PAGES, n in 1usize..100) {
+            let n = n.min(CHUNK_PAGES - from);
+            let (mut free, mut full) = (used, used);
+            for (word, mask) in masks(from, n) {
+                free[word] &= !mask;
+                full[word] |= mask;
+            }
+            let (below, above) = (free_below(&free, from), free_from(&free, from + n));
+            let pages: Vec<bool> = pages(&free).iter().map(|u| !u).collect();
+            prop_assert_eq!(below, pages[..from].iter().rev().take_while(|&&f| f).count());
+            prop_assert_eq!(above, pages[from + n..].iter().take_while(|&&f| f).count());
+            prop_assert_eq!(summarize(&full).with_free(from, n, below, above), summarize(&free));
+            prop_assert_eq!(summarize(&free).without(&full, from, n, below, above), summarize(&full));
         }
 
         #[test]

@@ -11,7 +11,8 @@
 //!
 //! Allocation walks from the root to the lowest run that is long enough: on each level it looks at eight summaries at
 //! most, and each says exactly whether the run is inside a child, across neighbours, or not here. Then the chunks that
-//! changed get a new summary, and so do their ancestors until one stays the same. Release does only the second part;
+//! changed get a new summary (by looking at the run that grew or shrank, unless that was a longest one), and so do their
+//! ancestors until one stays the same. Release does only the second part;
 //! neighbours coalesce by being neighbours. So both cost O(levels), plus the run's own length in chunks.
 //!
 //! - T1. Each summary is the merge of its children, each of level 0 that of its chunk's bitmap, after every method.
@@ -23,7 +24,8 @@
 //! - T5. Pages beyond `len` are used for ever.
 
 use super::runs::{
-    CHUNK_PAGES, CHUNK_WORDS, ChunkBits, Runs, Summary, find_run, first_free, last_run, masks, summarize,
+    CHUNK_PAGES, CHUNK_WORDS, ChunkBits, Runs, Summary, find_run, first_free, free_below, free_from, last_run, masks,
+    summarize,
 };
 use crate::layout::Layout;
 use crate::os::Mapping;
@@ -178,7 +180,7 @@ impl Tree {
         self.dirty_free -= dirty.count_ones() as usize;
         self.high = self.high.max(base + 64 - pages.leading_zeros() as usize);
         self.hint = lowest;
-        self.changed(chunk, chunk);
+        self.changed(chunk, chunk, None);
         Some(Group { base, pages, dirty })
     }
 
@@ -195,7 +197,7 @@ impl Tree {
         dirty_words[word] |= dirty & pages;
         self.dirty_free += (dirty_words[word] & pages).count_ones() as usize;
         self.hint = self.hint.min(base + pages.trailing_zeros() as usize);
-        self.changed(chunk, chunk);
+        self.changed(chunk, chunk, None);
     }
 
     /// Takes the free pages `start..start + n`; returns how many were dirty.
@@ -213,19 +215,26 @@ impl Tree {
         if start == self.hint {
             self.hint = start + n;
         }
-        self.changed(start / CHUNK_PAGES, (start + n - 1) / CHUNK_PAGES);
+        let runs = self.in_chunk(start, n).map(|(chunk, from)| {
+            let used = self.used(chunk);
+            self.runs(chunk).without(used, from, n, free_below(used, from), free_from(used, from + n))
+        });
+        self.changed(start / CHUNK_PAGES, (start + n - 1) / CHUNK_PAGES, runs);
         were_dirty
     }
 
     /// Gives the used pages `start..start + n` back, dirty or known to be zero.
     ///
     /// # Panics
-    /// If the run is not inside the heap; if one of the pages is free (in debug builds, or with a run of one chunk).
+    /// If the run is not inside the heap, or one of the pages is free. Nothing is changed then.
     pub(super) fn give(&mut self, start: usize, n: usize, are_dirty: bool) {
         assert!(start + n <= self.len, "pages {start}..{} are not of this heap", start + n);
+        self.for_each_chunk(start, n, |used, _, from, n| {
+            let all = masks(from, n).all(|(word, mask)| used[word] & mask == mask);
+            assert!(all, "a page from {start} on was given back twice");
+        });
         self.for_each_chunk(start, n, |used, dirty, from, n| {
             for (word, mask) in masks(from, n) {
-                assert_eq!(used[word] & mask, mask, "a page from {start} on was given back twice");
                 used[word] &= !mask;
                 if are_dirty {
                     dirty[word] |= mask;
@@ -236,7 +245,11 @@ impl Tree {
         });
         self.dirty_free += if are_dirty { n } else { 0 };
         self.hint = self.hint.min(start);
-        self.changed(start / CHUNK_PAGES, (start + n - 1) / CHUNK_PAGES);
+        let runs = self.in_chunk(start, n).map(|(chunk, from)| {
+            let used = self.used(chunk);
+            self.runs(chunk).with_free(from, n, free_below(used, from), free_from(used, from + n))
+        });
+        self.changed(start / CHUNK_PAGES, (start + n - 1) / CHUNK_PAGES, runs);
     }
 
     /// The highest run of at most `limit` free dirty pages below the page `below`, within one chunk.
@@ -335,16 +348,35 @@ impl Tree {
         chunk * CHUNK_PAGES + start
     }
 
-    /// Restores T1 and T4 after the chunks `first..=last` changed; those between the two are all used or all free.
-    fn changed(&mut self, first: usize, last: usize) {
+    /// The chunk in which the pages `start..start + n` are, if it is one, and the first of them there.
+    fn in_chunk(&self, start: usize, n: usize) -> Option<(usize, usize)> {
+        let from = start % CHUNK_PAGES;
+        (from + n <= CHUNK_PAGES).then_some((start / CHUNK_PAGES, from))
+    }
+
+    /// What the summary of a chunk says.
+    fn runs(&self, chunk: usize) -> Runs {
+        Summary(self.summaries[0][chunk]).unpack(CHUNK_PAGES)
+    }
+
+    /// Restores T1 and T4 after the chunks `first..=last` changed; those between the two are all used or all free. If it is
+    /// one chunk, and its runs are known, they are `runs`.
+    fn changed(&mut self, first: usize, last: usize, runs: Option<Runs>) {
         let mut same = true;
+        let old = Summary(self.summaries[0][first]);
         for chunk in first..=last {
             let (used, dirty) = (self.used(chunk), self.dirty(chunk));
             let releasable = used.iter().zip(dirty).any(|(used, dirty)| dirty & !used != 0);
-            let summary = self.chunk_summary(chunk);
+            let summary = match runs {
+                Some(runs) => Summary::pack(runs, CHUNK_PAGES),
+                None => self.chunk_summary(chunk),
+            };
             self.dirty_chunks.set(chunk, releasable);
             same &= self.summaries[0][chunk] == summary.0;
             self.summaries[0][chunk] = summary.0;
+        }
+        if first == last {
+            return self.changed_up(first, old);
         }
         let (mut first, mut last) = (first, last);
         for level in 1..LEVELS {
@@ -356,6 +388,31 @@ impl Tree {
             for i in first..=last {
                 same &= !self.refresh(level, i);
             }
+        }
+    }
+
+    /// Restores T1 above a chunk whose summary was `old`.
+    fn changed_up(&mut self, chunk: usize, mut old: Summary) {
+        let mut child = chunk;
+        for level in 1..LEVELS {
+            let (siblings, width, parent) = (&self.summaries[level - 1], width(level - 1), child >> FAN);
+            let new = Summary(siblings[child]);
+            if new == old {
+                return;
+            }
+            let i = child % (1 << FAN);
+            let beside = |there: bool, at: usize| match siblings.get(at) {
+                Some(&summary) if there => Summary(summary).unpack(width),
+                _ => Runs::default(),
+            };
+            let (before, after) = (beside(i > 0, child.wrapping_sub(1)), beside(i + 1 < 1 << FAN, child + 1));
+            let above = Summary(self.summaries[level][parent]);
+            let runs = above.unpack(width << FAN);
+            if runs.shield(i, width, old.unpack(width), new.unpack(width), before, after) {
+                return;
+            }
+            self.refresh(level, parent);
+            (child, old) = (parent, above);
         }
     }
 
