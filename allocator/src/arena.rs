@@ -199,6 +199,7 @@ impl Arena {
 
     /// Destroys a span without slots in use, which is in no list and not counted in its epoch any more.
     pub(crate) fn free_span(&self, bucket: &Bucket, id: SpanId) {
+        self.take_again(class_index(bucket), span::at(self.space, id));
         let run = span::unmake(self.space, id);
         self.counters.add_spans(class_index(bucket), 1u64.wrapping_neg(), u64::from(run.pages).wrapping_neg());
         self.space.page_heap().free(run);

@@ -338,6 +338,9 @@ impl Cache {
         let space = self.arena.space();
         let descriptor = span::at(space, span);
         debug_assert_eq!(descriptor.epoch(), epoch, "a span of another epoch in a cache");
+        if !fresh {
+            self.arena.take_again(entry.class.index(), descriptor);
+        }
         entry.held = Held {
             span,
             base: descriptor.base(),

@@ -42,9 +42,13 @@ impl Set {
         self.partial.pop().or_else(|| self.full.pop())
     }
 
+    fn list(&mut self, full: bool) -> &mut Vec<SpanId> {
+        if full { &mut self.full } else { &mut self.partial }
+    }
+
     /// Pushes without allocating (I3).
     fn push(&mut self, id: SpanId, partial: bool) {
-        let list = if partial { &mut self.partial } else { &mut self.full };
+        let list = self.list(!partial);
         debug_assert!(list.len() < list.capacity(), "no room was made for a span");
         list.push(id);
     }
@@ -195,6 +199,21 @@ impl Bucket {
                 taken += 1;
             }
         }
+        taken
+    }
+
+    /// Spans of `epoch` in the list of full ones, or in that of those with free slots.
+    pub(crate) fn listed(&self, epoch: u32, full: bool) -> usize {
+        self.lists.lock().of(epoch).map_or(0, |set| set.list(full).len())
+    }
+
+    /// Takes up to `batch.len()` spans of `epoch` from the front of a list, so that with spans put back at the end every one
+    /// has its turn; returns how many.
+    pub(crate) fn take_front(&self, epoch: u32, full: bool, batch: &mut [SpanId]) -> usize {
+        let mut lists = self.lists.lock();
+        let Some(list) = lists.of(epoch).map(|set| set.list(full)) else { return 0 };
+        let taken = batch.len().min(list.len());
+        batch.iter_mut().zip(list.drain(..taken)).for_each(|(place, id)| *place = id);
         taken
     }
 

@@ -62,7 +62,7 @@ impl Mapping {
     /// Gives the system's pages of `offset..offset + bytes` back. One `madvise`.
     ///
     /// # Safety
-    /// The range is page-aligned (I2), and until this returns nobody reads or writes it; what was in it is lost.
+    /// The range is aligned to pages of the system (I2), and until this returns nobody reads or writes it; what was in it is lost.
     pub(crate) unsafe fn release(&self, offset: usize, bytes: usize) -> io::Result<()> {
         debug_assert!((self.base() as usize + offset).is_multiple_of(OS_PAGE));
         debug_assert!(bytes.is_multiple_of(OS_PAGE) && offset + bytes <= self.0.len());

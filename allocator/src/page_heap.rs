@@ -52,6 +52,8 @@ pub struct PageHeap {
     in_use: Statistic,
     /// Bytes ever returned to the system. Written by releasers, read by `counters`.
     returned: Statistic,
+    /// Bytes inside spans that were returned and not taken again. Written by who returns and takes, read by `counters`.
+    inside: Statistic,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ struct State {
     waiting: usize,
 }
 
-/// Pages by state, at one moment. The sum of all but `high` and `returned_bytes` is the number of pages of the space.
+/// Pages by state, at one moment. The sum of those before `high` is the number of pages of the space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PageCounters {
     /// Handed out.
@@ -85,6 +87,8 @@ pub struct PageCounters {
     pub high: usize,
     /// Bytes returned to the system since the space was made.
     pub returned_bytes: usize,
+    /// Bytes inside pages in use that were returned to the system and not taken again, of all arenas.
+    pub inside_bytes: usize,
 }
 
 impl PageHeap {
@@ -100,6 +104,7 @@ impl PageHeap {
             turn: Condvar::new(),
             in_use: Statistic::default(),
             returned: Statistic::default(),
+            inside: Statistic::default(),
         }
     }
 
@@ -233,6 +238,11 @@ impl PageHeap {
         self.returned.add(bytes as u64);
     }
 
+    /// Counts bytes inside spans that were returned or, with a negative number, taken again.
+    pub(crate) fn count_inside(&self, bytes: i64) {
+        self.inside.add(bytes as u64);
+    }
+
     /// The pages that could be returned to the system now.
     pub(crate) fn releasable(&self) -> usize {
         self.state.lock().tree.dirty_free()
@@ -253,6 +263,7 @@ impl PageHeap {
             untouched: len - high,
             high,
             returned_bytes: self.returned.get() as usize,
+            inside_bytes: self.inside.get() as usize,
         }
     }
 }

@@ -381,9 +381,14 @@ impl Space {
 
     /// Returns pages that the caller has reserved for release (`PageHeap::begin_release`) to the system.
     pub(crate) fn return_pages(&self, start: usize, pages: usize) -> std::io::Result<()> {
-        let offset = self.base - self.heap.base() as usize + start * PAGE_SIZE;
-        // SAFETY: the pages are reserved for the caller, so nobody uses them; the range is whole pages of the space.
-        unsafe { self.heap.release(offset, pages * PAGE_SIZE) }
+        self.return_bytes(self.base + start * PAGE_SIZE, pages * PAGE_SIZE)
+    }
+
+    /// Returns memory that nobody uses to the system: whole OS pages, in pages or a span that the caller has to itself.
+    pub(crate) fn return_bytes(&self, addr: usize, bytes: usize) -> std::io::Result<()> {
+        assert!(self.contains(addr) && self.contains(addr + bytes - 1), "foreign memory at {addr:#x}");
+        // SAFETY: inside the mapping, page-aligned by the callers (which `release` checks), and theirs alone.
+        unsafe { self.heap.release(addr - self.heap.base() as usize, bytes) }
     }
 }
 

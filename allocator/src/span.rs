@@ -17,6 +17,7 @@ use crate::bitmap::{SpanBits, Stride};
 use crate::central::Bucket;
 use crate::error::AllocError;
 use crate::layout::{GRANULE, PAGE_SIZE, SPAN_BYTES};
+use crate::os::OS_PAGE;
 use crate::page_heap::PageRun;
 use crate::size_class::{MAX_SPAN_PAGES, SizeClass};
 use crate::space::{PageId, Space};
@@ -69,6 +70,10 @@ pub struct Span {
     attributes: AtomicU8,
     /// The epoch it was made or last swept in. Written and read by the holder (I2).
     epoch: AtomicU32,
+    /// Bits of the OS pages that were returned to the system (`inside` I1). Written and read by the holder (I2).
+    released: AtomicU32,
+    /// Bytes of a large object that its owner uses; as `base`.
+    asked: AtomicUsize,
 }
 
 const _: () = assert!(size_of::<Span>() <= SPAN_BYTES);
@@ -149,6 +154,25 @@ impl Span {
         self.epoch.store(epoch, Ordering::Relaxed); // I2
     }
 
+    pub(crate) fn released(&self) -> u32 {
+        self.released.load(Ordering::Relaxed) // I2
+    }
+
+    pub(crate) fn set_released(&self, bits: u32) {
+        self.released.store(bits, Ordering::Relaxed); // I2
+    }
+
+    /// Bytes of a large object that its owner uses.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed) // I1
+    }
+
+    /// The bit of the OS page at `addr` in `released`. A large object has at most its last page's OS pages there.
+    pub(crate) fn os_page_bit(&self, addr: usize) -> u32 {
+        let pages = self.pages() - described(self.pages() as u32) as usize;
+        1 << ((addr - self.base() - pages * PAGE_SIZE) / OS_PAGE)
+    }
+
     /// The words that hold bits of its slots.
     #[inline(always)]
     pub(crate) fn bits<'s>(&self, space: &'s Space) -> SpanBits<'s> {
@@ -164,16 +188,18 @@ pub(crate) struct Shape {
     pub(crate) pages: u32,
     pub(crate) slot_size: usize,
     pub(crate) slots: u32,
+    /// Bytes that the owner uses of a large object's slot.
+    pub(crate) asked: usize,
 }
 
 impl Shape {
     pub(crate) fn small(first: PageId, pages: u32, class: SizeClass) -> Shape {
         let slots = pages as usize * PAGE_SIZE / class.slot_size();
-        Shape { first, pages, slot_size: class.slot_size(), slots: slots as u32 }
+        Shape { first, pages, slot_size: class.slot_size(), slots: slots as u32, asked: 0 }
     }
 
-    pub(crate) fn large(first: PageId, pages: u32) -> Shape {
-        Shape { first, pages, slot_size: pages as usize * PAGE_SIZE, slots: 1 }
+    pub(crate) fn large(first: PageId, pages: u32, asked: usize) -> Shape {
+        Shape { first, pages, slot_size: pages as usize * PAGE_SIZE, slots: 1, asked }
     }
 }
 
@@ -205,6 +231,8 @@ pub(crate) fn make(
     span.pages.store(shape.pages, Ordering::Relaxed);
     span.slots.store(shape.slots, Ordering::Relaxed);
     span.epoch.store(epoch, Ordering::Relaxed);
+    span.asked.store(shape.asked, Ordering::Relaxed);
+    debug_assert_eq!(span.released(), 0, "a span that is destroyed counts as backed");
     let bits = span.bits(space);
     debug_assert_eq!(bits.count_used(), 0, "pages from the page heap have bits set");
     for page in described_pages(shape.first, shape.pages) {

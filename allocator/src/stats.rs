@@ -26,6 +26,8 @@ struct Counter {
     live: Statistic,
     /// Their bytes.
     live_bytes: Statistic,
+    /// Bytes inside spans that were returned to the system and not taken again.
+    released: Statistic,
 }
 
 pub(crate) struct Counters {
@@ -54,6 +56,8 @@ pub struct ClassStats {
     pub live: u64,
     /// Their bytes.
     pub live_bytes: u64,
+    /// Bytes of `bytes` that [`crate::Arena::release_free_pages`] returned to the system and no cache took again.
+    pub released_bytes: u64,
 }
 
 impl Counters {
@@ -87,6 +91,11 @@ impl Counters {
         let counter = &self.classes[class];
         counter.spans.add(spans);
         counter.pages.add(pages);
+    }
+
+    /// Counts bytes inside spans that were returned to the system or, modulo 2^64, taken again.
+    pub(crate) fn add_released(&self, class: usize, bytes: u64) {
+        self.classes[class].released.add(bytes);
     }
 
     /// Counts what a sweep of spans into `epoch` found in use.
@@ -123,6 +132,7 @@ impl Counters {
             allocated_bytes: counter.allocated_bytes.get(),
             live: counter.live.get(),
             live_bytes: counter.live_bytes.get(),
+            released_bytes: counter.released.get(),
         }
     }
 }
