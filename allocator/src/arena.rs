@@ -127,7 +127,8 @@ impl Arena {
         if self.central.spans(old) == 0 { epoch } else { old }
     }
 
-    /// Bytes of all slots handed out, ever, up to what caches have not told yet. One load.
+    /// Bytes of all slots handed out, ever, up to what caches have not told yet: less than a span for each entry of a cache.
+    /// Never goes down. One load.
     pub fn allocated_bytes(&self) -> u64 {
         self.counters.allocated_bytes()
     }

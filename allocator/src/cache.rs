@@ -40,12 +40,13 @@ use crate::bitmap::{Birth, SpanBits, Stride};
 use crate::central::no_memory;
 use crate::central::{Bucket, KeyMap, Next, key};
 use crate::error::AllocError;
+use crate::fault;
 use crate::layout::GRANULE;
 use crate::page_cache::PageCache;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::span::{self, Owner, STRIDES, Shape, SpanId};
 use crate::span_ids::IdCache;
-use crate::stats::{LARGE, slot_size};
+use crate::stats::LARGE;
 use crate::sync::Arc;
 
 /// Sets of the hot table: with two ways each, more than the types a program allocates at a time; 4 KiB of a cache.
@@ -106,6 +107,10 @@ struct Entry {
     /// Spans made, and their pages, that the counters have not been told.
     made: u32,
     made_pages: u32,
+    /// Slots opened in the span at hand.
+    opened: u64,
+    /// Slots of spans before it that the class's counter has not been told; the arena's sum has.
+    used: u64,
 }
 
 /// A span in a cache's hands.
@@ -152,10 +157,6 @@ pub struct Cache {
     /// Bytes and objects of all runs opened, less what was closed unused.
     bytes: u64,
     objects: u64,
-    /// Slots opened by class since the counters of the arena were told.
-    opened: [u64; CLASSES],
-    /// Bytes of `bytes` that the arena was told of.
-    told_bytes: u64,
     /// Entry of each plain line, or `usize::MAX`.
     plain_entries: [usize; CLASSES],
     entries: Vec<Entry>,
@@ -198,8 +199,6 @@ impl Cache {
             epoch: arena.epoch(),
             bytes: 0,
             objects: 0,
-            opened: [0; CLASSES],
-            told_bytes: 0,
             plain_entries: [usize::MAX; CLASSES],
             entries: Vec::new(),
             by_key: KeyMap::default(),
@@ -250,7 +249,9 @@ impl Cache {
     #[cold]
     #[inline(never)]
     pub fn refill(&mut self, owner: Owner, class: SizeClass) -> Result<NonNull<u8>, AllocError> {
-        let index = self.entry(owner, class)?;
+        // Errors from below speak of tables and runs of pages; the caller asked for a slot.
+        let failed = |error| AllocError { size: class.slot_size(), ..error };
+        let index = self.entry(owner, class).map_err(failed)?;
         let line = *self.line(index);
         if line.cursor != line.limit {
             return Ok(self.take(index, line));
@@ -259,7 +260,7 @@ impl Cache {
             if let Some(line) = self.open_next(index) {
                 return Ok(self.take(index, line));
             }
-            self.change_span(index)?;
+            self.change_span(index).map_err(failed)?;
         }
     }
 
@@ -303,8 +304,7 @@ impl Cache {
         };
         self.objects += slots;
         self.bytes += slots * entry.class.slot_size() as u64;
-        let opened = &mut self.opened[entry.class.index()];
-        *opened = opened.wrapping_add(slots);
+        entry.opened += slots;
         Some(line)
     }
 
@@ -316,7 +316,7 @@ impl Cache {
             !self.arena.may_sweep(epoch.wrapping_add(1)),
             "a cache that was not handed over, and its epoch is swept"
         );
-        self.tell_bytes();
+        self.tell_opened(index);
         let entry = &mut self.entries[index];
         let had = std::mem::replace(&mut entry.held, NO_SPAN).span;
         let was_active = had != SpanId(0) || entry.room != 0 || !entry.used_up.is_empty();
@@ -372,7 +372,6 @@ impl Cache {
         let mut sweeps = Arena::REFILL_SWEEPS;
         while self.entries[index].room == 0 {
             self.tell_made(index);
-            self.tell_opened(self.entries[index].class.index());
             let may_sweep = sweeps > 0 && !bucket.owner.visit() && arena.may_sweep(self.epoch);
             match bucket.next(self.epoch, may_sweep, &mut self.entries[index].used_up)? {
                 Next::Swept(id) => return Ok((id, false)),
@@ -388,7 +387,9 @@ impl Cache {
                     let entry = &mut self.entries[index];
                     (entry.before, entry.room) = (before, room);
                     // If there is no memory for it, used up spans go to the list one by one.
-                    let _ = entry.used_up.try_reserve_exact(if room == 1 { 0 } else { room as usize });
+                    if room > 1 && !fault::strikes(fault::Point::Tables) {
+                        let _ = entry.used_up.try_reserve_exact(room as usize);
+                    }
                 }
             }
         }
@@ -446,9 +447,7 @@ impl Cache {
         held.bits.close(entry.stride, tail, birth);
         self.bytes -= bytes as u64;
         self.objects -= slots;
-        // May go below 0 after the arena was told; the sum comes right, as all is modulo 2^64.
-        let opened = &mut self.opened[entry.class.index()];
-        *opened = opened.wrapping_sub(slots);
+        entry.opened -= slots;
     }
 
     /// Closes all runs; slots are born with `birth` from now on.
@@ -468,6 +467,7 @@ impl Cache {
     pub fn hand_over(&mut self, epoch: u32) {
         self.close_runs();
         while let Some(index) = self.active.pop() {
+            self.tell_opened(index);
             self.tell_made(index);
             let entry = &mut self.entries[index];
             let held = std::mem::replace(&mut entry.held, NO_SPAN);
@@ -481,8 +481,6 @@ impl Cache {
                 self.arena.central().sub_spans(self.epoch, room as usize);
             }
         }
-        self.tell_bytes();
-        (0..CLASSES).for_each(|class| self.tell_opened(class));
         self.epoch = epoch;
     }
 
@@ -509,7 +507,7 @@ impl Cache {
     pub(crate) fn count_large(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
         self.objects += 1;
-        self.tell_bytes();
+        self.arena.counters().add_allocated_bytes(bytes as u64);
         self.arena.counters().add_allocated(LARGE, 1, bytes as u64);
     }
 
@@ -517,25 +515,23 @@ impl Cache {
         &mut self.ids
     }
 
-    /// Tells the arena how many bytes were handed out since the last time.
-    fn tell_bytes(&mut self) {
-        self.arena.counters().add_allocated_bytes(self.bytes.wrapping_sub(self.told_bytes));
-        self.told_bytes = self.bytes;
+    /// Tells the arena of the bytes handed out in the span at hand, which has no open run: so the sum never goes down.
+    fn tell_opened(&mut self, index: usize) {
+        let entry = &mut self.entries[index];
+        let opened = std::mem::take(&mut entry.opened);
+        entry.used += opened;
+        self.arena.counters().add_allocated_bytes(opened * entry.class.slot_size() as u64);
     }
 
-    /// Tells the arena how many slots of a class were handed out since the last time.
-    fn tell_opened(&mut self, class: usize) {
-        let opened = std::mem::take(&mut self.opened[class]);
-        if opened != 0 {
-            let bytes = opened.wrapping_mul(slot_size(class) as u64);
-            self.arena.counters().add_allocated(class, opened, bytes);
-        }
-    }
-
-    /// Tells the counters of the spans that an entry has made (I5).
+    /// Tells the counters of the spans that an entry has made (I5), and the class's of the slots handed out.
     fn tell_made(&mut self, index: usize) {
         self.pages.tell(self.arena.space().page_heap());
         let entry = &mut self.entries[index];
+        let used = std::mem::take(&mut entry.used);
+        if used != 0 {
+            let bytes = used * entry.class.slot_size() as u64;
+            self.arena.counters().add_allocated(entry.class.index(), used, bytes);
+        }
         if entry.made != 0 {
             let (spans, pages) = (std::mem::take(&mut entry.made), std::mem::take(&mut entry.made_pages));
             self.arena.counters().add_spans(entry.class.index(), spans.into(), pages.into());
@@ -622,6 +618,8 @@ impl Cache {
             before: 0,
             made: 0,
             made_pages: 0,
+            opened: 0,
+            used: 0,
         });
         if plain {
             self.plain_entries[class.index()] = index;
@@ -634,6 +632,9 @@ impl Cache {
     /// Room for `more` entries everywhere (I3).
     fn reserve_entries(&mut self, more: usize) -> Result<(), AllocError> {
         let failed = |_| no_memory(more * size_of::<Entry>());
+        if fault::strikes(fault::Point::Tables) {
+            return Err(no_memory(more * size_of::<Entry>()));
+        }
         self.by_key.try_reserve(self.entries.len() - self.by_key.len() + more).map_err(failed)?;
         self.active.try_reserve(self.entries.len() - self.active.len() + more).map_err(failed)?;
         self.entries.try_reserve(more).map_err(failed)

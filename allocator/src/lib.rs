@@ -27,6 +27,8 @@ mod stats;
 mod sweep;
 mod sync;
 
+#[cfg(all(test, not(loom)))]
+mod fault_tests;
 #[cfg(all(test, loom))]
 mod loom_models;
 

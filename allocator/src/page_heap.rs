@@ -155,6 +155,9 @@ impl PageHeap {
 
     /// Takes all free pages of the aligned group of `size` pages that has the lowest free page.
     pub(crate) fn take_group(&self, size: usize) -> Option<Group> {
+        if fault::strikes(fault::Point::Pages) {
+            return None;
+        }
         let mut state = self.state.lock();
         let group = state
             .tree

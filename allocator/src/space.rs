@@ -128,7 +128,7 @@ impl Space {
     }
 
     #[cfg(not(loom))]
-    fn reserve_most() -> Result<Space, AllocError> {
+    pub(crate) fn reserve_most() -> Result<Space, AllocError> {
         let mut bytes = FIRST_TRY;
         loop {
             let room = if bytes == FIRST_TRY { 0 } else { bytes / 2 };
@@ -225,6 +225,24 @@ impl Space {
         mapped.wrapping_add(addr.wrapping_sub(mapped as usize))
     }
 
+    /// The word and the bit of the slot at `addr`.
+    ///
+    /// In debug builds a foreign address and one where no slot begins are refused. (An address in a page that belongs to no
+    /// span is let through: tests of this layer mark without spans.)
+    #[inline(always)]
+    fn slot_bit(&self, addr: usize) -> (usize, u64) {
+        debug_assert!(self.contains(addr), "foreign address {addr:#x}");
+        #[cfg(debug_assertions)]
+        self.check_slot(addr);
+        self.bit(addr)
+    }
+
+    #[cfg(debug_assertions)]
+    fn check_slot(&self, addr: usize) {
+        let begins = |span: &crate::Span| span.base() != 0 && span.slot_of(addr) == Some(addr);
+        assert!(addr.is_multiple_of(GRANULE) && self.span_of(addr).is_none_or(begins), "no slot begins at {addr:#x}");
+    }
+
     /// The word and the bit of the granule at `addr`.
     #[inline(always)]
     fn bit(&self, addr: usize) -> (usize, u64) {
@@ -238,7 +256,7 @@ impl Space {
     /// If the address is foreign.
     #[inline(always)]
     pub fn is_marked(&self, addr: usize) -> bool {
-        let (word, bit) = self.bit(addr);
+        let (word, bit) = self.slot_bit(addr);
         // Relaxed: the answer is a hint or is ordered by the owner's protocol; nothing is read through it.
         self.marks[word].load(Ordering::Relaxed) & bit != 0
     }
@@ -249,7 +267,12 @@ impl Space {
     /// If the address is foreign.
     #[inline(always)]
     pub fn mark(&self, addr: usize) -> bool {
-        let (word, bit) = self.bit(addr);
+        let (word, bit) = self.slot_bit(addr);
+        #[cfg(debug_assertions)]
+        if self.span_of(addr).is_some() {
+            // A slot in use never shows neither bit, whatever markers do beside (I4).
+            assert_ne!(self.slot_bits(addr), (false, false), "the slot at {addr:#x} is free, and is marked");
+        }
         let word = &self.marks[word];
         // Relaxed: a set bit needs no action; a clear one is settled by the read-modify-write below.
         if LOOKS && word.load(Ordering::Relaxed) & bit != 0 {
@@ -275,7 +298,7 @@ impl Space {
     /// If the address is foreign.
     #[inline(always)]
     pub fn slot_bits(&self, addr: usize) -> (bool, bool) {
-        let (word, bit) = self.bit(addr);
+        let (word, bit) = self.slot_bit(addr);
         // Acquire: pairs with the Release of `take_both`, so that a cleared allocation bit comes with its mark.
         let alloc = self.allocs[word].load(Ordering::Acquire);
         // Acquire: pairs with the Release of `mark`.

@@ -137,6 +137,6 @@ impl Counters {
     }
 }
 
-pub(crate) const fn slot_size(class: usize) -> usize {
+const fn slot_size(class: usize) -> usize {
     if class == LARGE { 0 } else { SizeClass::from_index(class).slot_size() }
 }

@@ -2,7 +2,8 @@
 //!
 //! Criterion's groups give the time of one allocation with its spread. The table at the end has the bounds that the allocator
 //! is built to; its rows are measured in rounds in which each contender has its turn, and the fastest round of each counts:
-//! what a noisy machine adds is never negative. `-- table` prints the table alone.
+//! what a noisy machine adds is never negative. `-- table` prints the table alone, `-- table WORD` the rows of `warm`,
+//! `reuse`, `heap`, `sweep`, `rss` or `threads`.
 //!
 //! What each row does:
 //!
@@ -13,8 +14,9 @@
 //! - *page heap*: 64 GiB of pages, filled with runs of 1 to 16 pages, a random half freed; then steps of one allocation and
 //!   one release of a random run, each step timed.
 //! - *sweep*: 1 GiB of 32-byte slots, every other one marked; the processor time of the sweeping thread.
-//! - *RSS*: in a process of its own, see [`rss`].
-//! - *two threads*: 64-byte objects, 8 MiB for each thread from shared lists; objects per second of both over those of one.
+//! - *RSS*: in a process of its own, see [`rss_of`].
+//! - *two threads*: 64-byte objects, 8 MiB for each thread from shared lists; objects per second of both over those of one. By
+//!   processor time, which tells what the threads cost each other on a machine where others run too; by wall time as well.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -328,6 +330,85 @@ fn sweep_gib() -> f64 {
     best
 }
 
+// ---- RSS
+
+/// How the sizes of objects from 16 bytes to 32 KiB are drawn.
+#[derive(Clone, Copy, Debug)]
+enum Sizes {
+    /// Each size as likely as any other.
+    Uniform,
+    /// Each doubling as likely as any other: most objects are small. Harder, as small objects share pages.
+    Logarithmic,
+}
+
+const RSS_ARGUMENT: &str = "measure-rss";
+
+/// Runs [`rss_of`] in a process of its own.
+fn in_child(sizes: Sizes) -> [f64; 2] {
+    let program = std::env::current_exe().expect("a path");
+    let output = std::process::Command::new(program).arg(RSS_ARGUMENT).arg(format!("{sizes:?}")).output();
+    let text = String::from_utf8(output.expect("a child").stdout).expect("text");
+    let mut numbers = text.split_whitespace().map(|number| number.parse().expect("a number"));
+    [0; 2].map(|_| numbers.next().expect("two numbers"))
+}
+
+/// Resident bytes of this process.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("a number") * allocator::OS_PAGE
+}
+
+/// Fills 1 GiB with objects of random sizes, all bytes written; lets a random 90 % die; releases memory. What is resident
+/// then, side tables included, over the bytes of the survivors. Then allocates 64-byte objects until 1 GiB is asked for
+/// again: resident bytes over that.
+fn rss_of(sizes: Sizes) -> [f64; 2] {
+    let space = Space::global().expect("address space");
+    let mut random = Random(11);
+    let mut objects: Vec<(usize, usize)> = vec![(1, 1); GIB / 1024];
+    objects.clear();
+    let before = resident();
+    let arena = Arena::new(space).expect("tables");
+    let mut cache = [Cache::new(&arena)];
+    let allocate = |cache: &mut Cache, size: usize| {
+        let class = SizeClass::of(size, 8).expect("a small size");
+        let slot = NonNull::new(cache.bump(TYPED.word, class));
+        let slot = slot.unwrap_or_else(|| cache.refill(TYPED, class).expect("memory"));
+        // SAFETY: the slot is ours.
+        unsafe { slot.write_bytes(1, size) };
+        slot.addr().get()
+    };
+    let mut asked = 0;
+    while asked < GIB {
+        let size = match sizes {
+            Sizes::Uniform => 16 + random.below((32 << 10) - 15),
+            Sizes::Logarithmic => {
+                let doubling = 16usize << random.below(11);
+                doubling + random.below(doubling + 1)
+            }
+        };
+        objects.push((allocate(&mut cache[0], size), size));
+        asked += size;
+    }
+    let mut live = 0;
+    for &(addr, size) in &objects {
+        if random.below(10) == 0 {
+            space.mark(addr);
+            live += size;
+        }
+    }
+    cycle(&arena, &mut cache);
+    space.release_free(usize::MAX).expect("the system takes them");
+    arena.release_free_pages().expect("the system takes them");
+    let after = (resident() - before) as f64 / live as f64;
+    let mut asked = live;
+    while asked < GIB {
+        allocate(&mut cache[0], 64);
+        asked += 64;
+    }
+    [after, (resident() - before) as f64 / GIB as f64]
+}
+
 // ---- two threads
 
 /// Million objects per second: one thread, and two at once.
@@ -409,35 +490,61 @@ fn warm_rows<const SIZE: usize>() {
     }
 }
 
-fn table() {
-    if std::env::var("ONLY").is_ok_and(|only| only == "sweep") { row("sweep", sweep_gib(), 1.0, true, String::new()); return; }
-    if std::env::var("ONLY").is_ok_and(|only| only == "warm") { let mut w = Warm::<64>::new(); for _ in 0..40000 { w.ours(TYPED); w.free_ours(); } return; }
-    if std::env::var("ONLY").is_ok_and(|only| only == "heap") { let times = page_heap(); let at = |share: f64| f64::from(times[(times.len() as f64 * share) as usize]);
-    let detail = format!("p50 {:.0}, p90 {:.0}, p99.9 {:.0} ns", at(0.5), at(0.9), at(0.999));
-    row("page heap, 64 GiB fragmented, allocate + free, p99 in ns", at(0.99), 300.0, true, detail); return; }
-    if std::env::var("ONLY").is_ok_and(|only| only == "two") { let [one, two, cpu_one, cpu_two] = threads(); row("two threads over one, 64 bytes", two / one, 1.9, false, format!("{one:.0} and {two:.0} M objects/s; by processor time {:.2}", cpu_two / cpu_one)); return }
-    if std::env::var("ONLY").is_ok_and(|only| only == "reuse") { let [ours, mi] = Reuse::new().measure(); row("reuse", ours / mi, 1.9, false, format!("{ours:.1} and {mi:.1}")); return }
-    warm_rows::<16>();
-    warm_rows::<32>();
-    warm_rows::<64>();
-    let [ours, mi] = Reuse::new().measure();
-    row("allocate 4096 bytes with reuse, over mimalloc", ours / mi, 1.0, true, format!("{ours:.1} ns, mimalloc {mi:.1} ns"));
-    let times = page_heap();
-    let at = |share: f64| f64::from(times[(times.len() as f64 * share) as usize]);
-    let detail = format!("p50 {:.0}, p90 {:.0}, p99.9 {:.0} ns", at(0.5), at(0.9), at(0.999));
-    row("page heap, 64 GiB fragmented, allocate + free, p99 in ns", at(0.99), 300.0, true, detail);
-    row("sweep of 1 GiB of 32-byte slots, half dead, ms of CPU", sweep_gib(), 1.0, true, String::new());
-    let [one, two, cpu_one, cpu_two] = threads();
-    row("two threads over one, 64 bytes", two / one, 1.9, false, format!("{one:.0} and {two:.0} M objects/s; by processor time {:.2}", cpu_two / cpu_one));
+/// Prints the rows whose name contains `filter`.
+fn table(filter: &str) {
+    let wanted = |name: &str| name.contains(filter);
+    if wanted("warm") {
+        warm_rows::<16>();
+        warm_rows::<32>();
+        warm_rows::<64>();
+    }
+    if wanted("reuse") {
+        let [ours, mi] = Reuse::new().measure();
+        let detail = format!("{ours:.1} ns, mimalloc {mi:.1} ns");
+        row("allocate 4096 bytes with reuse, over mimalloc", ours / mi, 1.0, true, detail);
+    }
+    if wanted("heap") {
+        let times = page_heap();
+        let at = |share: f64| f64::from(times[(times.len() as f64 * share) as usize]);
+        let detail = format!("p50 {:.0}, p90 {:.0}, p99.9 {:.0} ns", at(0.5), at(0.9), at(0.999));
+        row("page heap, 64 GiB fragmented, allocate + free, p99 in ns", at(0.99), 300.0, true, detail);
+    }
+    if wanted("sweep") {
+        row("sweep of 1 GiB of 32-byte slots, half dead, ms of CPU", sweep_gib(), 1.0, true, String::new());
+    }
+    if wanted("rss") {
+        for sizes in [Sizes::Uniform, Sizes::Logarithmic] {
+            let [after, again] = in_child(sizes);
+            row(&format!("RSS over live, 90 % dead, sizes {sizes:?}"), after, 1.5, true, String::new());
+            row("RSS over bytes asked for, refilled with 64 bytes to 1 GiB", again, 1.05, true, String::new());
+        }
+    }
+    if wanted("threads") {
+        let [one, two, cpu_one, cpu_two] = threads();
+        let detail = format!("by wall time {:.2}: {one:.0} and {two:.0} M objects/s", two / one);
+        row("two threads over one, 64 bytes, by processor time", cpu_two / cpu_one, 1.9, false, detail);
+    }
 }
 
 fn main() {
-    // `cargo test` runs benches too, to see that they run.
-    if std::env::args().any(|arg| arg == "--test") {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [rss, sizes] = &args[..]
+        && rss == RSS_ARGUMENT
+    {
+        let sizes = if sizes == "Uniform" { Sizes::Uniform } else { Sizes::Logarithmic };
+        let [after, again] = rss_of(sizes);
+        println!("{after} {again}");
         return;
     }
-    if !std::env::args().any(|arg| arg == "table") {
-        criterion();
+    // `cargo test` runs benches too, to see that they run.
+    if args.iter().any(|arg| arg == "--test") {
+        return;
     }
-    table();
+    match args.iter().position(|arg| arg == "table") {
+        Some(at) => table(args.get(at + 1).filter(|arg| !arg.starts_with('-')).map_or("", String::as_str)),
+        None => {
+            criterion();
+            table("");
+        }
+    }
 }
