@@ -411,6 +411,10 @@ impl Cache {
                 entry.before += 1;
                 entry.made += 1;
                 entry.made_pages += pages;
+                if entry.room == 0 {
+                    // Owners with few spans are told of at once: there may be many of them.
+                    self.tell_made(index);
+                }
                 Ok(span)
             }
             Err(error) => {
