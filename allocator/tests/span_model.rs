@@ -17,6 +17,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Mark),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(refills, drop_guards)| Op::Cycle { refills, drop_guards }),
         1 => any::<u8>().prop_map(|cache| Op::Leave { cache }),
+        1 => Just(Op::Release),
     ]
 }
 

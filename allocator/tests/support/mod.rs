@@ -31,6 +31,8 @@ pub(crate) enum Op {
     Cycle { refills: u8, drop_guards: bool },
     /// The cache leaves; a new one takes its place.
     Leave { cache: u8 },
+    /// Free memory goes back to the system: pages, and OS pages inside spans.
+    Release,
 }
 
 impl Op {
@@ -49,7 +51,8 @@ impl Op {
                 let size = if kind % 16 < 6 { size % 512 } else { size };
                 Op::Alloc { cache, owner, size, align_log: align_log % 13, count }
             }
-            8..11 => Op::Kill { index: u32::from_le_bytes(take(bytes)?) },
+            8..10 => Op::Kill { index: u32::from_le_bytes(take(bytes)?) },
+            10 => Op::Release,
             11 => Op::KillMost { of: take::<1>(bytes)?[0] },
             12 => Op::Close { cache: take::<1>(bytes)?[0] },
             13 => Op::Mark,
@@ -143,6 +146,11 @@ impl Machine {
             }
             Op::Mark => self.mark(),
             Op::Cycle { refills, drop_guards } => self.cycle(refills, drop_guards),
+            Op::Release => {
+                self.arena.release_free_pages().unwrap();
+                self.space.release_free(usize::MAX).unwrap();
+                self.objects.keys().for_each(|&addr| self.check(addr));
+            }
             Op::Leave { cache } => {
                 let n = cache as usize % CACHES;
                 let birth = self.caches[n].birth();
