@@ -206,17 +206,30 @@ impl Runs {
         Runs { start, max, end }
     }
 
-    /// Whether what the runs of a part of a stretch were, and are now, makes no difference to the stretch, which has these
-    /// runs. The part is `width` pages long and the `i`th of eight; `before` and `after` are the runs of its neighbours.
-    pub(super) fn shield(self, i: usize, width: usize, old: Runs, new: Runs, before: Runs, after: Runs) -> bool {
-        // A part that is all free joins the runs of both its sides: that is for the merge.
+    /// The runs of a stretch with these runs after those of a part of it changed from `old` to `new`. The part is `width`
+    /// pages long and the `i`th of eight; `before` and `after` are the runs of its neighbours. `None` if a merge of all
+    /// eight has to tell: if a longest run shrank, or runs go through whole parts.
+    pub(super) fn with_part(
+        self,
+        i: usize,
+        width: usize,
+        old: Runs,
+        new: Runs,
+        [before, after]: [Runs; 2],
+    ) -> Option<Runs> {
         if [old, new, before, after].iter().any(|runs| runs.max == width) {
-            return false;
+            return None;
         }
-        let start_same = old.start == new.start || self.start < i * width;
-        let end_same = old.end == new.end || self.end < (7 - i) * width;
+        // The longest run that the part has a share in.
         let reach = |runs: Runs| runs.max.max(before.end + runs.start).max(runs.end + after.start);
-        start_same && end_same && reach(old) < self.max && reach(new) <= self.max
+        let (was, is) = (reach(old), reach(new));
+        let max = if is >= self.max { is } else { (was < self.max).then_some(self.max)? };
+        let (below, above) = (i * width, (7 - i) * width);
+        Some(Runs {
+            start: if self.start >= below { below + new.start } else { self.start },
+            max,
+            end: if self.end >= above { above + new.end } else { self.end },
+        })
     }
 }
 

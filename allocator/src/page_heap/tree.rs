@@ -405,13 +405,15 @@ impl Tree {
                 Some(&summary) if there => Summary(summary).unpack(width),
                 _ => Runs::default(),
             };
-            let (before, after) = (beside(i > 0, child.wrapping_sub(1)), beside(i + 1 < 1 << FAN, child + 1));
+            let neighbours = [beside(i > 0, child.wrapping_sub(1)), beside(i + 1 < 1 << FAN, child + 1)];
             let above = Summary(self.summaries[level][parent]);
             let runs = above.unpack(width << FAN);
-            if runs.shield(i, width, old.unpack(width), new.unpack(width), before, after) {
-                return;
+            match runs.with_part(i, width, old.unpack(width), new.unpack(width), neighbours) {
+                Some(runs) => self.summaries[level][parent] = Summary::pack(runs, width << FAN).0,
+                None => {
+                    self.refresh(level, parent);
+                }
             }
-            self.refresh(level, parent);
             (child, old) = (parent, above);
         }
     }
