@@ -26,6 +26,18 @@ use crate::stats::{ClassStats, Counters, LARGE};
 use crate::sync::{Arc, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The spans of one heap. Caches allocate from it; the collector sweeps it.
+///
+/// Shared by threads; what each method asks of its caller is said there. A cycle, in order:
+///
+/// 1. Slots are marked ([`Space::mark`]); those that are born meanwhile get their mark at birth ([`Cache::set_birth`]).
+/// 2. [`flip`](Arena::flip): the next epoch begins.
+/// 3. [`Cache::hand_over`], by each cache's thread, when it likes.
+/// 4. [`allow_sweep`](Arena::allow_sweep), when all did; then [`sweep`](Arena::sweep) and [`take_visit`](Arena::take_visit)
+///    until [`SweepProgress::Done`]. Slots without a mark are free; no mark is left.
+///
+/// [`Cache::set_birth`]: crate::Cache::set_birth
+/// [`Cache::hand_over`]: crate::Cache::hand_over
+/// [`SweepProgress::Done`]: crate::SweepProgress::Done
 pub struct Arena {
     space: &'static Space,
     central: Central,
@@ -93,7 +105,8 @@ impl Arena {
         new
     }
 
-    /// Allows the sweep of the old epoch's spans. Called when every cache has handed over.
+    /// Allows the sweep of the old epoch's spans. Called when every cache has handed over, or ended. (One that did not is found
+    /// out when it needs its next span, and panics.) Cost: three stores.
     pub fn allow_sweep(&self) {
         let epoch = self.epoch();
         self.sweep_at.restart(epoch);

@@ -1,7 +1,6 @@
 //! Fault injection: makes the next calls to the system, or the next allocations, fail on demand.
 //!
-//! Compiled with the feature `fault-injection` and in this crate's own tests; elsewhere [`strikes`] is a constant
-//! `false`. A plan belongs to the thread that made it, so tests that run beside each other do not disturb each other.
+//! Compiled with the feature `fault-injection` and in this crate's own tests; elsewhere no point is ever asked. A plan belongs to the thread that made it, so tests that run beside each other do not disturb each other.
 
 /// A place where a request can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

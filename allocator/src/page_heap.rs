@@ -115,6 +115,19 @@ impl PageHeap {
     ///
     /// # Panics
     /// If `pages` is 0.
+    ///
+    /// ```
+    /// use allocator::{PAGE_SIZE, Space};
+    /// let space = Space::private(1024)?;
+    /// let run = space.page_heap().alloc(3)?;
+    /// assert!(run.zeroed, "never used before");
+    /// let first = space.pointer(space.page_base(run.first));
+    /// // SAFETY: the run is ours, and three pages long.
+    /// unsafe { first.write_bytes(1, 3 * PAGE_SIZE) };
+    /// space.page_heap().free(run);
+    /// assert_eq!(space.releasable_bytes(), 3 * PAGE_SIZE);
+    /// # Ok::<(), allocator::AllocError>(())
+    /// ```
     pub fn alloc(&self, pages: u32) -> Result<PageRun, AllocError> {
         assert!(pages > 0, "a run has at least one page");
         let n = pages as usize;

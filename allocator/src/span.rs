@@ -27,9 +27,11 @@ use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 /// Who the slots of a span belong to: an opaque word, and attributes for its pages' flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Owner {
-    /// Opaque; 0, or a multiple of 64 (the address of something aligned to a cache line, say).
+    /// Opaque; 0, or a multiple of 64 (the address of something aligned to a cache line, say). 0 has the shortest way
+    /// ([`crate::Cache::bump_plain`]).
     pub word: usize,
-    /// Four bits, copied to the low half of the flags of the span's pages.
+    /// Four bits, copied to the low half of the flags of the span's pages. They belong to the word: of slots, the attributes
+    /// of an arena's first request for a word and class count for all later ones.
     pub attributes: u8,
 }
 
@@ -50,7 +52,10 @@ impl Owner {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct SpanId(pub(crate) u32);
 
-/// A span's descriptor.
+/// A span's descriptor: what its slots are, found from an address by [`Space::span_of`].
+///
+/// The numbers are those of the span that was found. A reference that is kept beyond the life of the span reads those of
+/// another, later one: never garbage.
 #[derive(Default)]
 #[repr(C, align(64))]
 pub struct Span {

@@ -86,7 +86,8 @@ struct Tally {
 impl Arena {
     /// Sweeps up to `max_spans` spans whose owners want no visits. `each` is called with every one of them before.
     ///
-    /// May be called by several threads at a time. Cost: about 30 ns for a span of 64 KiB.
+    /// May be called by several threads at a time, of which none is still inside when the next epoch begins. Cost: some 60 ns
+    /// for a span of 64 KiB whose bits are in no near cache, and a lock for each 64 spans.
     ///
     /// # Panics
     /// If the sweep is not allowed yet.
@@ -166,8 +167,32 @@ impl Arena {
     /// The next span with dead slots to visit, or `None` if none is left in the lists. (Others may be in the hands of other
     /// visitors.) Spans without dead slots are swept on the way.
     ///
+    /// Cost: a lock, a load for each word of bits, and the sweep of what has no dead slots.
+    ///
     /// # Panics
     /// If the sweep is not allowed yet.
+    ///
+    /// ```
+    /// use allocator::{Arena, Cache, Owner, SizeClass, Space, SweepProgress};
+    /// # fn main() -> Result<(), allocator::AllocError> {
+    /// let arena = Arena::new(Space::global()?)?;
+    /// let mut cache = Cache::new(&arena);
+    /// let owner = Owner { word: 64, attributes: Owner::VISIT };
+    /// let slot = cache.refill(owner, SizeClass::of(32, 8).unwrap())?;
+    /// let epoch = arena.flip();
+    /// cache.hand_over(epoch);
+    /// arena.allow_sweep();
+    /// let mut dead = Vec::new();
+    /// while let Some(mut span) = arena.take_visit() {
+    ///     while let Some(slot) = span.next_dead() {
+    ///         dead.push(slot); // run its destructor, say
+    ///     }
+    ///     span.finish();
+    /// }
+    /// assert_eq!(dead, [slot]);
+    /// assert_eq!(arena.sweep(usize::MAX, &mut |_| {}), SweepProgress::Done);
+    /// # Ok(()) }
+    /// ```
     pub fn take_visit(&self) -> Option<VisitSpan<'_>> {
         let epoch = self.epoch();
         assert!(self.may_sweep(epoch), "a visit before `allow_sweep`");
