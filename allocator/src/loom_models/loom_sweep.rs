@@ -4,7 +4,7 @@
 //!
 //! - Two background sweepers: what is marked stays in use, what is not is free, and who sees the sweep done sees all of it.
 //!   Fails if `take_batch` leaves the spans listed, or if the spans are taken off the count before they are swept.
-//! - A refill that sweeps for itself beside a background sweeper: the slot it gets is not in use. Fails if `sweep_for` gives
+//! - A refill that sweeps for itself beside a background sweeper: the slot it gets is not in use. Fails if `sweep_held` gives
 //!   the span it returns to the list as well.
 //! - Two visitors, one of which stops half way: each dead slot is handed out once, and none is forgotten. Fails if the
 //!   dropped guard does not settle what it handed out, if it does not go back, or if a sweeper steps on after it let go of the

@@ -8,6 +8,7 @@
 mod loom_bitmap;
 mod loom_central;
 mod loom_hand_over;
+mod loom_inside;
 mod loom_page_cache;
 mod loom_scavenger;
 mod loom_span_ids;
