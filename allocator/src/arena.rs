@@ -39,6 +39,9 @@ pub struct Arena {
     pub(crate) sweep_at: AtomicUsize,
     /// The same for the buckets with visits.
     pub(crate) visit_at: AtomicUsize,
+    /// What had been handed out in epochs of the present one's parity when it began. Written by `flip`, read by who called
+    /// it.
+    allocated_at_flip: AtomicU64,
     /// What the last complete sweep found. Written by the sweep that ends it; read by anybody.
     pub(crate) live_bytes: AtomicU64,
     pub(crate) live_objects: AtomicU64,
@@ -63,6 +66,7 @@ impl Arena {
             sweeping: AtomicU32::new(0),
             sweep_at: AtomicUsize::new(0),
             visit_at: AtomicUsize::new(0),
+            allocated_at_flip: AtomicU64::new(0),
             live_bytes: AtomicU64::new(0),
             live_objects: AtomicU64::new(0),
             caches: AtomicUsize::new(0),
@@ -93,6 +97,8 @@ impl Arena {
         let left = self.central.spans(new);
         assert_eq!(left, 0, "{left} spans of the last epoch are not swept, and a new one begins");
         self.counters.forget_live();
+        // Relaxed: read by this caller, later.
+        self.allocated_at_flip.store(self.counters.allocated_in(new), Ordering::Relaxed);
         // Release: pairs with `epoch`.
         self.epoch.store(new, Ordering::Release);
         new
@@ -126,6 +132,13 @@ impl Arena {
     /// Bytes of all slots handed out, ever, up to what caches have not told yet. One load.
     pub fn allocated_bytes(&self) -> u64 {
         self.counters.allocated_bytes()
+    }
+
+    /// Of [`Arena::allocated_bytes`] those of the epochs before the present one, once every cache has handed over.
+    pub fn allocated_before(&self) -> u64 {
+        // Relaxed: written by `flip`.
+        let of_this_parity = self.allocated_at_flip.load(Ordering::Relaxed);
+        of_this_parity.wrapping_add(self.counters.allocated_in(self.epoch().wrapping_sub(1)))
     }
 
     /// The counters by size class, then those of large objects.

@@ -292,7 +292,7 @@ impl Cache {
             self.entries[index].held = NO_SPAN;
         }
         let opened = std::mem::take(&mut self.opened[class.index()]);
-        self.arena.counters().add_allocated(class.index(), opened);
+        self.arena.counters().add_allocated(epoch, class.index(), opened);
         let found = match bucket.take_partial(epoch) {
             Some(span) => Some(span),
             None => self.arena.sweep_for(bucket, epoch),
@@ -405,7 +405,7 @@ impl Cache {
         }
         for (class, opened) in self.opened.iter_mut().enumerate() {
             if *opened != 0 {
-                self.arena.counters().add_allocated(class, std::mem::take(opened));
+                self.arena.counters().add_allocated(self.epoch, class, std::mem::take(opened));
             }
         }
         self.epoch = epoch;

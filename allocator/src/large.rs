@@ -39,7 +39,7 @@ impl Cache {
         let slot = NonNull::new(std::ptr::with_exposed_provenance_mut(span.base()));
         let bytes = pages as usize * PAGE_SIZE;
         arena.count_made(self.epoch(), LARGE, pages);
-        arena.counters().add_allocated_bytes(LARGE, 1, bytes as u64);
+        arena.counters().add_allocated_bytes(self.epoch(), LARGE, 1, bytes as u64);
         self.count_large(bytes);
         bucket.give(self.epoch(), id, false);
         Ok(slot.expect("slots are not at address 0"))

@@ -3,6 +3,7 @@
 //! Every counter is written by caches (slow path) and sweepers with Relaxed read-modify-writes and read by anybody with
 //! Relaxed loads: each is right by itself, and a snapshot is as consistent as it can be while others go on.
 
+use crate::central::parity;
 use crate::layout::PAGE_SIZE;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::sync::{AtomicU64, Ordering};
@@ -29,8 +30,8 @@ struct Counter {
 
 pub(crate) struct Counters {
     classes: [Counter; CLASSES + 1],
-    /// Bytes handed out, ever, of all classes: what a pacer looks at often.
-    allocated_bytes: AtomicU64,
+    /// Bytes handed out, ever, of all classes, in even and in odd epochs: what a pacer looks at often.
+    allocated_bytes: [AtomicU64; 2],
 }
 
 /// A snapshot of the counters of one size class, or of the large objects.
@@ -54,24 +55,32 @@ pub struct ClassStats {
 
 impl Counters {
     pub(crate) fn new() -> Counters {
-        Counters { classes: std::array::from_fn(|_| Counter::default()), allocated_bytes: AtomicU64::new(0) }
+        Counters {
+            classes: std::array::from_fn(|_| Counter::default()),
+            allocated_bytes: [AtomicU64::new(0), AtomicU64::new(0)],
+        }
     }
 
-    pub(crate) fn add_allocated(&self, class: usize, slots: u64) {
+    pub(crate) fn add_allocated(&self, epoch: u32, class: usize, slots: u64) {
         let bytes = slots.wrapping_mul(slot_size(class) as u64);
-        self.add_allocated_bytes(class, slots, bytes);
+        self.add_allocated_bytes(epoch, class, slots, bytes);
     }
 
-    pub(crate) fn add_allocated_bytes(&self, class: usize, slots: u64, bytes: u64) {
+    pub(crate) fn add_allocated_bytes(&self, epoch: u32, class: usize, slots: u64, bytes: u64) {
         let counter = &self.classes[class];
         counter.allocated.fetch_add(slots, Ordering::Relaxed);
         counter.allocated_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.allocated_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.allocated_bytes[parity(epoch)].fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes handed out, ever, of all classes.
     pub(crate) fn allocated_bytes(&self) -> u64 {
-        self.allocated_bytes.load(Ordering::Relaxed)
+        self.allocated_in(0).wrapping_add(self.allocated_in(1))
+    }
+
+    /// .. and those handed out in epochs of the parity of `epoch`.
+    pub(crate) fn allocated_in(&self, epoch: u32) -> u64 {
+        self.allocated_bytes[parity(epoch)].load(Ordering::Relaxed)
     }
 
     pub(crate) fn add_span(&self, class: usize, pages: u32) {

@@ -12,6 +12,7 @@ use allocator::{AllocError, Owner, SizeClass};
 use crate::control::Control;
 use crate::gc::Gc;
 use crate::kind::Kind;
+use crate::mode::Mode;
 use crate::mutator::Mutation;
 use crate::record::Record;
 use crate::stats::Cause;
@@ -232,7 +233,10 @@ impl Record {
                 return Ok(slot);
             }
         }
+        self.poll_in_region();
         let since = Instant::now();
+        // SAFETY: as above.
+        let cache = unsafe { self.cache() };
         let slot = match class {
             Some(class) => cache.refill(owner, class),
             None => cache.alloc_large(owner, size, align),
@@ -241,6 +245,9 @@ impl Record {
             Control::start(&self.heap);
         }
         self.recorder.lock().interrupted(Cause::Refill, since.elapsed());
+        if self.mode() == Mode::Trace {
+            self.assist(since);
+        }
         slot
     }
 }

@@ -11,6 +11,9 @@
 //! 5. **H4**: the barrier goes off; newborns stay black until all have answered.
 //! 6. **H5**: newborns are white; caches are handed over. When all have answered, sweeping begins.
 //!
+//! On a local heap H1 to H3 are one handshake, and H4 with H5 (`mode` M1); the walk follows the first: the roots are
+//! pinned since before it, so the walk finds whatever they named at that moment.
+//!
 //! Everything is swept and dropped before the next cycle begins.
 
 use std::sync::Arc;
@@ -20,10 +23,11 @@ use allocator::SweepProgress;
 
 use crate::control::Control;
 use crate::heap::HeapCore;
-use crate::marker::Team;
 use crate::mode::Handshake;
+use crate::pacer::Found;
 use crate::record::Record;
 use crate::stats::CycleReport;
+use crate::team::Team;
 
 /// Spans swept in one go before the thread looks up.
 const SWEEP_BATCH: usize = 256;
@@ -68,11 +72,16 @@ impl Collector {
         report.ended_at = heap.pacing.heap_bytes(&heap.arena);
 
         let since = Instant::now();
-        self.ask(heap, Handshake::Ended, &mut report);
+        if heap.shared {
+            self.ask(heap, Handshake::Ended, &mut report);
+            self.ask(heap, Handshake::Idle, &mut report);
+        } else {
+            self.ask(heap, Handshake::Finish, &mut report);
+        }
         heap.shades.clear();
-        self.ask(heap, Handshake::Idle, &mut report);
         report.end = since.elapsed();
-        let allocated_at_end = heap.arena.allocated_bytes();
+        let allocated_before = heap.arena.allocated_before();
+        let born_black = heap.pacing.take_born_black();
 
         let since = Instant::now();
         sweep(heap);
@@ -80,8 +89,13 @@ impl Collector {
         report.live_bytes = heap.arena.live_bytes() as usize;
         report.live_objects = heap.arena.live_objects();
         report.drops = heap.drops.run() - drops_before;
-        let during = (allocated_at_end - allocated_at_begin) as usize;
-        heap.pacing.cycle_over(report.live_bytes, allocated_at_end, during);
+        heap.pacing.cycle_over(Found {
+            began_at: report.began_at,
+            live: report.live_bytes,
+            born_black,
+            during: allocated_before.saturating_sub(allocated_at_begin) as usize,
+            allocated_before,
+        });
 
         heap.control.cycle_over(|statistics| statistics.add_cycle(report));
     }
@@ -95,13 +109,23 @@ impl Collector {
     fn root(&mut self, heap: &HeapCore, report: &mut CycleReport) {
         heap.shades.termination.reset();
         heap.advance_epoch();
+        heap.marking.progress.begin(report.began_at);
         heap.roots.pin();
-        self.ask(heap, Handshake::Sync, report);
-        self.ask(heap, Handshake::Rooted, report);
+        if heap.shared {
+            self.ask(heap, Handshake::Sync, report);
+            self.ask(heap, Handshake::Rooted, report);
+            self.walk_roots(heap);
+            self.ask(heap, Handshake::Trace, report);
+        } else {
+            self.ask(heap, Handshake::Start, report);
+            self.walk_roots(heap);
+        }
+    }
+
+    fn walk_roots(&mut self, heap: &HeapCore) {
         let marker = self.team.marker();
         heap.roots.walk(|target| marker.root(target));
         marker.flush();
-        self.ask(heap, Handshake::Trace, report);
     }
 
     /// Marks until a wave is clean.
@@ -118,7 +142,7 @@ impl Collector {
             }
             termination.reset();
         }
-        self.team.end();
+        report.marked = self.team.end();
     }
 }
 

@@ -27,6 +27,7 @@ use crate::root_table::RootTable;
 use crate::shade::Shades;
 use crate::stats::{Recorder, Statistics};
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Ordering};
+use crate::team::Marking;
 
 /// The mutators of a heap, and the mode that a newcomer starts in (I2).
 pub(crate) struct Registry {
@@ -49,6 +50,7 @@ pub(crate) struct HeapCore {
     pub(crate) rendezvous: Rendezvous,
     pub(crate) roots: RootTable,
     pub(crate) shades: Arc<Shades>,
+    pub(crate) marking: Arc<Marking>,
     pub(crate) control: Control,
     pub(crate) pacing: Pacing,
     pub(crate) drops: Drops,
@@ -64,6 +66,10 @@ impl HeapCore {
     fn new(config: Config, shared: bool) -> Result<Arc<HeapCore>, AllocError> {
         let space = Space::global()?;
         let arena = Arena::new(space)?;
+        let shades = Arc::new(Shades::new());
+        // Of mutators that would assist at once, no more can than there are processors.
+        let assistants = if shared { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
+        let marking = Marking::new(space, &shades, config.markers, assistants);
         Ok(Arc::new(HeapCore {
             shared,
             pacing: Pacing::new(&config),
@@ -79,7 +85,8 @@ impl HeapCore {
             }),
             rendezvous: Rendezvous::new(),
             roots: RootTable::new(),
-            shades: Arc::new(Shades::new()),
+            shades,
+            marking: Arc::new(marking),
             control: Control::new(),
             drops: Drops::new(),
             epoch: AtomicU32::new(FIRST_EPOCH),
@@ -172,7 +179,7 @@ impl HeapCore {
         {
             let mut registry = self.registry.lock();
             registry.mode = handshake.next_mode(registry.mode);
-            if handshake == Handshake::Idle {
+            if handshake.begins_epoch() {
                 // Newcomers from here on allocate for the new epoch; who has yet to answer, for the old one.
                 self.arena.flip();
             }

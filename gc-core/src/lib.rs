@@ -44,6 +44,7 @@
 extern crate self as gc_core;
 
 mod alloc;
+mod assist;
 mod cell;
 mod claim;
 mod config;
@@ -69,6 +70,7 @@ mod scope;
 mod shade;
 mod stats;
 mod sync;
+mod team;
 mod teardown;
 mod termination;
 mod trace;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::ThreadId;
 use std::time::Instant;
 
-use allocator::Cache;
+use allocator::{Birth, Cache};
 
 use crate::heap::HeapCore;
 use crate::locals::LocalStack;
@@ -33,6 +33,12 @@ pub(crate) struct Record {
     pub(crate) heap: Arc<HeapCore>,
     /// Safepoints left until zeal collects.
     zeal_left: Cell<u32>,
+    /// What the cache had allocated when newborns became black.
+    black_from: Cell<u64>,
+    /// What the cache had allocated when the last assist was reckoned.
+    reckoned: Cell<u64>,
+    /// Bytes to scan that are left from the last one.
+    pub(crate) debt: Cell<usize>,
 
     /// The handshake asked for. Written by the collector before `StateWord::request` (Release), read after it is seen
     /// (Acquire).
@@ -65,6 +71,9 @@ impl Record {
             locals: LocalStack::new(),
             heap: heap.clone(),
             zeal_left: Cell::new(heap.config.zeal.unwrap_or(0)),
+            black_from: Cell::new(0),
+            reckoned: Cell::new(0),
+            debt: Cell::new(0),
             request: AtomicU32::new(0),
             requested_at: AtomicU64::new(0),
             id,
@@ -107,6 +116,14 @@ impl Record {
     #[inline]
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch.get()
+    }
+
+    /// Bytes allocated since this was asked last, or since H3. Called inside.
+    pub(crate) fn allocated_since_assist(&self) -> usize {
+        // SAFETY: I1.
+        let allocated = unsafe { self.cache() }.bytes_allocated();
+        // Runs that were closed unused may have taken some back.
+        allocated.saturating_sub(self.reckoned.replace(allocated)) as usize
     }
 
     // ---- regions
@@ -217,32 +234,56 @@ impl Record {
         self.heap.rendezvous.answered();
     }
 
+    /// Inside a region, where it allocates: answers what may be answered there (`mode` M2).
+    #[inline]
+    pub(crate) fn poll_in_region(&self) {
+        if !self.state.should_yield() || self.state.waiting() != Waiting::Request {
+            return;
+        }
+        // Relaxed: the request was seen with Acquire.
+        if Handshake::from_raw(self.request.load(Ordering::Relaxed)).suits_regions() {
+            self.answer_request();
+        }
+    }
+
     /// Does what a handshake asks for (I1, I2).
     fn answer(&self, handshake: Handshake) {
+        for &step in handshake.steps() {
+            self.take_step(step);
+        }
+    }
+
+    fn take_step(&self, step: Handshake) {
         // SAFETY: I1: the caller holds the state word.
         let cache = unsafe { self.cache() };
-        let mode = handshake.next_mode(self.mode.get());
-        match handshake {
+        let mode = step.next_mode(self.mode.get());
+        match step {
             Handshake::Sync | Handshake::Wave | Handshake::Ended => {}
             Handshake::Rooted => {
                 cache.set_birth(mode.birth());
                 self.shade_locals();
             }
-            Handshake::Trace => cache.set_birth(mode.birth()),
+            Handshake::Trace => {
+                cache.set_birth(mode.birth());
+                self.black_from.set(cache.bytes_allocated());
+                self.reckoned.set(cache.bytes_allocated());
+                self.debt.set(0);
+            }
             Handshake::Idle => {
-                cache.hand_over(self.heap.arena.epoch());
+                self.hand_over();
                 cache.set_birth(mode.birth());
             }
+            Handshake::Start | Handshake::Finish => unreachable!("these are taken in steps"),
         }
         // SAFETY: I1.
         let tracer = unsafe { self.tracer() };
         tracer.flush();
         let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
-        match handshake {
+        match step {
             // What was shaded until H3, roots included, is where marking begins.
             Handshake::Trace | Handshake::Wave => sink.hand_in(),
             Handshake::Ended => sink.discard(),
-            Handshake::Sync | Handshake::Rooted | Handshake::Idle => {}
+            _ => {}
         }
         // Relaxed: written by the collector before the request, under the registry's lock.
         self.epoch.set(self.heap.epoch());
@@ -282,9 +323,17 @@ impl Record {
             Mode::Sync | Mode::Rooted | Mode::Trace => sink.hand_in(),
             Mode::Idle | Mode::Ended => sink.discard(),
         }
+        self.hand_over();
+    }
+
+    /// Hands the cache over, and tells how much was born black.
+    fn hand_over(&self) {
         // SAFETY: I1.
         let cache = unsafe { self.cache() };
         cache.hand_over(self.heap.arena.epoch());
+        if cache.birth() == Birth::Mark {
+            self.heap.pacing.add_born_black(cache.bytes_allocated() - self.black_from.get());
+        }
     }
 
     /// Objects this mutator has shaded, ever. Called inside.

@@ -157,6 +157,8 @@ pub struct CycleReport {
     pub began_at: usize,
     /// Bytes in use when marking was done.
     pub ended_at: usize,
+    /// Objects marked. Those born black while it ran are not among them.
+    pub marked: u64,
     /// Bytes that survived, slots' sizes.
     pub live_bytes: usize,
     /// Objects that survived.
@@ -220,6 +222,7 @@ impl Statistics {
         total.end += report.end;
         total.sweep += report.sweep;
         total.waves += report.waves;
+        total.marked += report.marked;
         total.drops += report.drops;
         total.slowest_handshake = total.slowest_handshake.max(report.slowest_handshake);
         self.last = report;
