@@ -52,6 +52,7 @@ mod control;
 mod cycle;
 mod drops;
 mod error;
+mod fat;
 mod gc;
 mod grey;
 mod heap;
@@ -73,10 +74,12 @@ mod sync;
 mod team;
 mod teardown;
 mod termination;
+mod thin;
 mod trace;
 mod tracer;
 mod type_info;
 
+pub use alloc::SliceBuilder;
 pub use cell::{
     BorrowError, BorrowMutError, GcCell, GcMutex, GcMutexGuard, GcOnceCell, GcRefCell, GcRwLock, GcRwLockReadGuard,
     GcRwLockWriteGuard, Ref, RefMut, Word,
@@ -91,11 +94,13 @@ pub use mutator::{Mutation, Mutator};
 pub use root::Root;
 pub use scope::{Local, Scope, ScopeMutation};
 pub use stats::{Cause, CycleReport, Distribution, Statistics};
-pub use trace::{BrandedBy, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
+pub use thin::{Thin, ThinTarget};
+pub use trace::{BrandedBy, DynFrom, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
 pub use tracer::Tracer;
 
 /// For this crate's macros.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::thin::fatten_dyn;
     pub use crate::trace::{GcDyn, known_dyn};
 }

@@ -9,13 +9,11 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 
+use crate::fat::Fat;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// Entries of a segment.
 const SEGMENT: usize = if cfg!(loom) { 2 } else { 512 };
-
-/// A fat pointer's bits, or a thin one's in the first word. Kept as pointers for their provenance.
-pub(crate) type Fat = [*const (); 2];
 
 /// One local root.
 #[derive(Debug)]
