@@ -22,7 +22,7 @@ use crate::error::AllocError;
 use crate::size_class::CLASSES;
 use crate::space::Space;
 use crate::span::{self, Owner, SpanId};
-use crate::stats::{ClassStats, Counters, LARGE};
+use crate::stats::{Allocated, ClassStats, Counters, LARGE};
 use crate::sync::{Arc, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The spans of one heap. Caches allocate from it; the collector sweeps it.
@@ -41,7 +41,7 @@ pub struct Arena {
     pub(crate) visit_at: AtomicUsize,
     /// What had been handed out in epochs of the present one's parity when it began. Written by `flip`, read by who called
     /// it.
-    allocated_at_flip: AtomicU64,
+    allocated_at_flip: [AtomicU64; 2],
     /// What the last complete sweep found. Written by the sweep that ends it; read by anybody.
     pub(crate) live_bytes: AtomicU64,
     pub(crate) live_objects: AtomicU64,
@@ -66,7 +66,7 @@ impl Arena {
             sweeping: AtomicU32::new(0),
             sweep_at: AtomicUsize::new(0),
             visit_at: AtomicUsize::new(0),
-            allocated_at_flip: AtomicU64::new(0),
+            allocated_at_flip: Default::default(),
             live_bytes: AtomicU64::new(0),
             live_objects: AtomicU64::new(0),
             caches: AtomicUsize::new(0),
@@ -98,7 +98,9 @@ impl Arena {
         assert_eq!(left, 0, "{left} spans of the last epoch are not swept, and a new one begins");
         self.counters.forget_live();
         // Relaxed: read by this caller, later.
-        self.allocated_at_flip.store(self.counters.allocated_in(new), Ordering::Relaxed);
+        let Allocated { bytes, objects } = self.counters.allocated_in(new);
+        self.allocated_at_flip[0].store(bytes, Ordering::Relaxed);
+        self.allocated_at_flip[1].store(objects, Ordering::Relaxed);
         // Release: pairs with `epoch`.
         self.epoch.store(new, Ordering::Release);
         new
@@ -129,16 +131,23 @@ impl Arena {
         self.live_objects.load(Ordering::Relaxed)
     }
 
-    /// Bytes of all slots handed out, ever, up to what caches have not told yet. One load.
+    /// Bytes of all slots handed out, ever, up to what caches have not told yet. Two loads.
     pub fn allocated_bytes(&self) -> u64 {
         self.counters.allocated_bytes()
     }
 
-    /// Of [`Arena::allocated_bytes`] those of the epochs before the present one, once every cache has handed over.
-    pub fn allocated_before(&self) -> u64 {
+    /// All slots handed out, ever, up to what caches have not told yet.
+    pub fn allocated(&self) -> Allocated {
+        self.counters.allocated()
+    }
+
+    /// Of these the ones of the epochs before the present one; exact once every cache has handed over.
+    pub fn allocated_before(&self) -> Allocated {
         // Relaxed: written by `flip`.
-        let of_this_parity = self.allocated_at_flip.load(Ordering::Relaxed);
-        of_this_parity.wrapping_add(self.counters.allocated_in(self.epoch().wrapping_sub(1)))
+        let [bytes, objects] = &self.allocated_at_flip;
+        let of_this_parity =
+            Allocated { bytes: bytes.load(Ordering::Relaxed), objects: objects.load(Ordering::Relaxed) };
+        of_this_parity.plus(self.counters.allocated_in(self.epoch().wrapping_sub(1)))
     }
 
     /// The counters by size class, then those of large objects.

@@ -35,5 +35,5 @@ pub use scavenge::STEP;
 pub use size_class::{CLASSES, MAX_ALIGN, MAX_SMALL, MAX_SPAN_PAGES, SizeClass};
 pub use space::{PageId, Space};
 pub use span::{Owner, Span};
-pub use stats::ClassStats;
+pub use stats::{Allocated, ClassStats};
 pub use sweep::{DyingSpan, SweepProgress, VisitSpan};

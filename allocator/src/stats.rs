@@ -32,6 +32,24 @@ pub(crate) struct Counters {
     classes: [Counter; CLASSES + 1],
     /// Bytes handed out, ever, of all classes, in even and in odd epochs: what a pacer looks at often.
     allocated_bytes: [AtomicU64; 2],
+    /// Slots, likewise.
+    allocated: [AtomicU64; 2],
+}
+
+/// What was handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allocated {
+    /// Bytes of the slots.
+    pub bytes: u64,
+    /// Slots.
+    pub objects: u64,
+}
+
+impl Allocated {
+    pub(crate) fn plus(self, other: Allocated) -> Allocated {
+        let objects = self.objects.wrapping_add(other.objects);
+        Allocated { bytes: self.bytes.wrapping_add(other.bytes), objects }
+    }
 }
 
 /// A snapshot of the counters of one size class, or of the large objects.
@@ -57,7 +75,8 @@ impl Counters {
     pub(crate) fn new() -> Counters {
         Counters {
             classes: std::array::from_fn(|_| Counter::default()),
-            allocated_bytes: [AtomicU64::new(0), AtomicU64::new(0)],
+            allocated_bytes: Default::default(),
+            allocated: Default::default(),
         }
     }
 
@@ -71,16 +90,24 @@ impl Counters {
         counter.allocated.fetch_add(slots, Ordering::Relaxed);
         counter.allocated_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.allocated_bytes[parity(epoch)].fetch_add(bytes, Ordering::Relaxed);
+        self.allocated[parity(epoch)].fetch_add(slots, Ordering::Relaxed);
     }
 
-    /// Bytes handed out, ever, of all classes.
+    /// Bytes handed out, ever, of all classes. Two loads.
     pub(crate) fn allocated_bytes(&self) -> u64 {
-        self.allocated_in(0).wrapping_add(self.allocated_in(1))
+        let [even, odd] = &self.allocated_bytes;
+        even.load(Ordering::Relaxed).wrapping_add(odd.load(Ordering::Relaxed))
     }
 
-    /// .. and those handed out in epochs of the parity of `epoch`.
-    pub(crate) fn allocated_in(&self, epoch: u32) -> u64 {
-        self.allocated_bytes[parity(epoch)].load(Ordering::Relaxed)
+    /// What was handed out, ever, of all classes.
+    pub(crate) fn allocated(&self) -> Allocated {
+        self.allocated_in(0).plus(self.allocated_in(1))
+    }
+
+    /// .. and what was in epochs of the parity of `epoch`.
+    pub(crate) fn allocated_in(&self, epoch: u32) -> Allocated {
+        let read = |counts: &[AtomicU64; 2]| counts[parity(epoch)].load(Ordering::Relaxed);
+        Allocated { bytes: read(&self.allocated_bytes), objects: read(&self.allocated) }
     }
 
     pub(crate) fn add_span(&self, class: usize, pages: u32) {

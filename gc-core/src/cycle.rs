@@ -19,7 +19,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use allocator::SweepProgress;
+use allocator::{Allocated, SweepProgress};
 
 use crate::control::Control;
 use crate::heap::HeapCore;
@@ -34,7 +34,12 @@ const SWEEP_BATCH: usize = 256;
 
 /// The collector's thread: runs cycles until the heap ends.
 pub(crate) fn collector_thread(heap: &Arc<HeapCore>) {
-    let mut collector = Collector { team: Team::new(heap), asked: Vec::new() };
+    let mut collector = Collector {
+        team: Team::new(heap),
+        asked: Vec::new(),
+        allocated_before: Allocated::default(),
+        live: Allocated::default(),
+    };
     while let Some(number) = heap.control.next_cycle() {
         collector.run(heap, number);
     }
@@ -48,6 +53,10 @@ struct Collector {
     team: Team,
     /// The mutators asked in a handshake, kept for its memory.
     asked: Vec<Arc<Record>>,
+    /// What had been allocated when the last cycle handed the caches over.
+    allocated_before: Allocated,
+    /// What survived it.
+    live: Allocated,
 }
 
 impl Collector {
@@ -89,12 +98,20 @@ impl Collector {
         report.live_bytes = heap.arena.live_bytes() as usize;
         report.live_objects = heap.arena.live_objects();
         report.drops = heap.drops.run() - drops_before;
+        let born = Allocated {
+            bytes: allocated_before.bytes - self.allocated_before.bytes,
+            objects: allocated_before.objects - self.allocated_before.objects,
+        };
+        report.freed_bytes = (self.live.bytes + born.bytes).saturating_sub(report.live_bytes as u64);
+        report.freed_objects = (self.live.objects + born.objects).saturating_sub(report.live_objects);
+        self.live = Allocated { bytes: report.live_bytes as u64, objects: report.live_objects };
+        self.allocated_before = allocated_before;
         heap.pacing.cycle_over(Found {
             began_at: report.began_at,
             live: report.live_bytes,
             born_black,
-            during: allocated_before.saturating_sub(allocated_at_begin) as usize,
-            allocated_before,
+            during: allocated_before.bytes.saturating_sub(allocated_at_begin) as usize,
+            allocated_before: allocated_before.bytes,
         });
 
         heap.control.cycle_over(|statistics| statistics.add_cycle(report));

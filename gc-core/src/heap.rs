@@ -38,6 +38,7 @@ pub(crate) struct Registry {
     /// What mutators that have left measured.
     departed: Recorder,
     departed_shaded: u64,
+    departed_hits: u64,
 }
 
 /// What both kinds of heap share.
@@ -82,6 +83,7 @@ impl HeapCore {
                 next_id: 0,
                 departed: Recorder::default(),
                 departed_shaded: 0,
+                departed_hits: 0,
             }),
             rendezvous: Rendezvous::new(),
             roots: RootTable::new(),
@@ -170,7 +172,8 @@ impl HeapCore {
         let place = registry.mutators.iter().position(|other| Arc::ptr_eq(other, record));
         registry.mutators.swap_remove(place.expect("a mutator is registered until it leaves"));
         registry.departed.merge(&record.recorder.lock());
-        registry.departed_shaded += record.shaded();
+        registry.departed_shaded += record.counts.shaded();
+        registry.departed_hits += record.counts.barrier_hits();
     }
 
     /// Requests `handshake` of all mutators and waits until all have answered.
@@ -206,14 +209,18 @@ impl HeapCore {
             let registry = self.registry.lock();
             statistics.recorder.merge(&registry.departed);
             statistics.shaded = registry.departed_shaded;
+            statistics.barrier_hits = registry.departed_hits;
             for record in &registry.mutators {
                 statistics.recorder.merge(&record.recorder.lock());
+                statistics.shaded += record.counts.shaded();
+                statistics.barrier_hits += record.counts.barrier_hits();
             }
             statistics.mutators = registry.mutators.len();
         }
         statistics.roots = self.roots.len();
-        statistics.bytes_allocated = self.arena.allocated_bytes();
-        statistics.objects_allocated = self.arena.class_stats().iter().map(|class| class.allocated).sum();
+        let allocated = self.arena.allocated();
+        statistics.bytes_allocated = allocated.bytes;
+        statistics.objects_allocated = allocated.objects;
         statistics.heap_bytes = self.pacing.heap_bytes(&self.arena);
         statistics.goal = self.pacing.goal();
         statistics.drops = self.drops.run();

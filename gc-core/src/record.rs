@@ -49,6 +49,36 @@ pub(crate) struct Record {
     pub(crate) id: u64,
     pub(crate) thread: ThreadId,
     pub(crate) recorder: Mutex<Recorder>,
+    pub(crate) counts: Counts,
+}
+
+/// What a mutator counts without a lock. Written by the mutator alone, by a load and a store; read by statistics (all
+/// Relaxed).
+#[derive(Debug)]
+pub(crate) struct Counts {
+    /// Objects shaded, up to the last answer.
+    shaded: AtomicU64,
+    /// As `shaded`, but to the last one.
+    barrier_hits: AtomicU64,
+}
+
+impl Counts {
+    fn new() -> Counts {
+        Counts { shaded: AtomicU64::new(0), barrier_hits: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn shaded(&self) -> u64 {
+        self.shaded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn barrier_hits(&self) -> u64 {
+        self.barrier_hits.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn barrier_hit(&self) {
+        self.barrier_hits.store(self.barrier_hits() + 1, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: I1: the state word hands the unsynchronised fields over (Release on the way out, Acquire on the way in).
@@ -79,6 +109,7 @@ impl Record {
             id,
             thread: std::thread::current().id(),
             recorder: Mutex::new(Recorder::default()),
+            counts: Counts::new(),
         };
         record.apply_mode(mode);
         record
@@ -285,6 +316,8 @@ impl Record {
             Handshake::Ended => sink.discard(),
             _ => {}
         }
+        // Relaxed: see `Counts`.
+        self.counts.shaded.store(sink.shaded, Ordering::Relaxed);
         // Relaxed: written by the collector before the request, under the registry's lock.
         self.epoch.set(self.heap.epoch());
         self.apply_mode(mode);
@@ -323,6 +356,8 @@ impl Record {
             Mode::Sync | Mode::Rooted | Mode::Trace => sink.hand_in(),
             Mode::Idle | Mode::Ended => sink.discard(),
         }
+        // Relaxed: see `Counts`.
+        self.counts.shaded.store(sink.shaded, Ordering::Relaxed);
         self.hand_over();
     }
 
@@ -336,21 +371,13 @@ impl Record {
         }
     }
 
-    /// Objects this mutator has shaded, ever. Called inside.
-    pub(crate) fn shaded(&self) -> u64 {
-        // SAFETY: I1.
-        match &unsafe { self.tracer() }.sink {
-            Sink::Shade(sink) => sink.shaded,
-            Sink::Marker(_) => unreachable!("a mutator's tracer shades"),
-        }
-    }
-
     // ---- barriers
 
     /// Shades what `trace` shows (word cells' old values).
     #[cold]
     #[inline(never)]
     pub(crate) fn shade<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
+        self.counts.barrier_hit();
         // SAFETY: I1: barriers run inside regions.
         let tracer = unsafe { self.tracer() };
         // SAFETY: only values of the region's own brand come here.
@@ -361,6 +388,7 @@ impl Record {
     /// Shades what a word cell held: at most one pointer, without the detour through the buffer's prefetches.
     #[inline]
     pub(crate) fn shade_word<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
+        self.counts.barrier_hit();
         // SAFETY: I1: barriers run inside regions.
         let tracer = unsafe { self.tracer() };
         // SAFETY: only values of the region's own brand come here.

@@ -163,6 +163,10 @@ pub struct CycleReport {
     pub live_bytes: usize,
     /// Objects that survived.
     pub live_objects: u64,
+    /// Bytes that died, slots' sizes.
+    pub freed_bytes: u64,
+    /// Objects that died.
+    pub freed_objects: u64,
     /// The goal that the cycle was paced for.
     pub goal: usize,
     /// Objects dropped because of it.
@@ -191,8 +195,10 @@ pub struct Statistics {
     pub goal: usize,
     /// The most bytes ever in use at a cycle's end.
     pub peak_bytes: usize,
-    /// Objects marked by barriers and roots, ever.
+    /// Objects marked by barriers and local roots, ever.
     pub shaded: u64,
+    /// Stores, borrows and locks that had something to shade, ever.
+    pub barrier_hits: u64,
     /// Drops run, ever.
     pub drops: u64,
     /// Drops that panicked, ever; each was caught.
@@ -223,6 +229,8 @@ impl Statistics {
         total.sweep += report.sweep;
         total.waves += report.waves;
         total.marked += report.marked;
+        total.freed_bytes += report.freed_bytes;
+        total.freed_objects += report.freed_objects;
         total.drops += report.drops;
         total.slowest_handshake = total.slowest_handshake.max(report.slowest_handshake);
         self.last = report;
