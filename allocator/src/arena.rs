@@ -35,16 +35,13 @@ pub struct Arena {
     /// The epoch that sweeping is allowed for. Written by `allow_sweep` (Release), read by sweepers (Acquire): what the
     /// caches did before they handed over is seen by who finds sweeping allowed.
     sweeping: AtomicU32,
-    /// Where the sweep of the plain buckets has come to; written and read by sweepers, and by `allow_sweep`.
-    pub(crate) sweep_at: AtomicUsize,
+    /// Where the sweep of the plain buckets has come to.
+    pub(crate) sweep_at: Progress,
     /// The same for the buckets with visits.
-    pub(crate) visit_at: AtomicUsize,
-    /// What had been handed out in epochs of the present one's parity when it began. Written by `flip`, read by who called
-    /// it.
+    pub(crate) visit_at: Progress,
+    /// What had been handed out in epochs of the present one's parity when it began: bytes and slots. Written by `flip`,
+    /// read by who called it.
     allocated_at_flip: [AtomicU64; 2],
-    /// What the last complete sweep found. Written by the sweep that ends it; read by anybody.
-    pub(crate) live_bytes: AtomicU64,
-    pub(crate) live_objects: AtomicU64,
     /// Caches that exist. Written by caches, read by `teardown`.
     caches: AtomicUsize,
 }
@@ -64,11 +61,9 @@ impl Arena {
             counters: Counters::new(),
             epoch: AtomicU32::new(0),
             sweeping: AtomicU32::new(0),
-            sweep_at: AtomicUsize::new(0),
-            visit_at: AtomicUsize::new(0),
+            sweep_at: Progress::new(),
+            visit_at: Progress::new(),
             allocated_at_flip: Default::default(),
-            live_bytes: AtomicU64::new(0),
-            live_objects: AtomicU64::new(0),
             caches: AtomicUsize::new(0),
         }))
     }
@@ -96,7 +91,7 @@ impl Arena {
         let new = old.wrapping_add(1);
         let left = self.central.spans(new);
         assert_eq!(left, 0, "{left} spans of the last epoch are not swept, and a new one begins");
-        self.counters.forget_live();
+        self.counters.forget_live(new);
         // Relaxed: read by this caller, later.
         let Allocated { bytes, objects } = self.counters.allocated_in(new);
         self.allocated_at_flip[0].store(bytes, Ordering::Relaxed);
@@ -108,11 +103,11 @@ impl Arena {
 
     /// Allows the sweep of the old epoch's spans. Called when every cache has handed over.
     pub fn allow_sweep(&self) {
-        // Relaxed: sweepers begin when they see `sweeping`.
-        self.sweep_at.store(0, Ordering::Relaxed);
-        self.visit_at.store(0, Ordering::Relaxed);
-        // Release: pairs with `may_sweep`.
-        self.sweeping.store(self.epoch(), Ordering::Release);
+        let epoch = self.epoch();
+        self.sweep_at.restart(epoch);
+        self.visit_at.restart(epoch);
+        // Release: pairs with `may_sweep`; it also publishes the restart.
+        self.sweeping.store(epoch, Ordering::Release);
     }
 
     /// Whether spans of the epoch before `epoch` may be swept.
@@ -121,14 +116,23 @@ impl Arena {
         self.sweeping.load(Ordering::Acquire) == epoch
     }
 
-    /// Bytes of the slots that the last complete sweep found in use.
+    /// Bytes of the slots that the last complete sweep found in use. Some loads.
     pub fn live_bytes(&self) -> u64 {
-        self.live_bytes.load(Ordering::Relaxed)
+        self.counters.live(self.swept_epoch())[1]
     }
 
-    /// The slots that the last complete sweep found in use.
+    /// The slots that the last complete sweep found in use. Some loads.
     pub fn live_objects(&self) -> u64 {
-        self.live_objects.load(Ordering::Relaxed)
+        self.counters.live(self.swept_epoch())[0]
+    }
+
+    /// The epoch of the last complete sweep: the present one, or the one before while its spans are not all swept.
+    fn swept_epoch(&self) -> u32 {
+        let epoch = self.epoch();
+        let old = epoch.wrapping_sub(1);
+        // `spans` is Acquire and sweepers count what is live before they take spans off it, so a total read behind a 0 is
+        // the whole.
+        if self.central.spans(old) == 0 { epoch } else { old }
     }
 
     /// Bytes of all slots handed out, ever, up to what caches have not told yet. Two loads.
@@ -172,20 +176,18 @@ impl Arena {
     /// Takes each span out of its list while `f` runs, and puts it back.
     fn for_each_span(&self, visits: bool, mut f: impl FnMut(SpanId)) {
         /// Puts the spans back, also when `f` unwinds.
-        struct Back<'a>(&'a Bucket, u32, Vec<SpanId>);
+        struct Back<'a>(&'a Bucket, Vec<(u32, SpanId)>);
         impl Drop for Back<'_> {
             fn drop(&mut self) {
-                self.0.give_all(self.1, self.2.drain(..).map(|id| (id, true)));
+                self.1.drain(..).for_each(|(epoch, id)| self.0.give(epoch, id, true));
             }
         }
         let mut n = 0;
         while let Some(bucket) = self.central.nth(visits, n) {
-            for epoch in [0, 1] {
-                let mut back = Back(bucket, epoch, Vec::new());
-                while let Some(id) = bucket.take(epoch) {
-                    back.2.push(id);
-                    f(id);
-                }
+            let mut back = Back(bucket, Vec::new());
+            while let Some(taken) = bucket.take_any() {
+                back.1.push(taken);
+                f(taken.1);
             }
             n += 1;
         }
@@ -206,14 +208,12 @@ impl Arena {
     fn drain(&self, visits: bool) {
         let mut n = 0;
         while let Some(bucket) = self.central.nth(visits, n) {
-            for epoch in [0, 1] {
-                while let Some(id) = bucket.take(epoch) {
-                    let span = span::at(self.space, id);
-                    span.bits(self.space).clear();
-                    self.central.sub_spans(epoch, 1);
-                    bucket.disown(1);
-                    self.free_span(bucket, id);
-                }
+            while let Some((epoch, id)) = bucket.take_any() {
+                let span = span::at(self.space, id);
+                span.bits(self.space).clear();
+                self.central.sub_spans(epoch, 1);
+                bucket.disown(1);
+                self.free_span(bucket, id);
             }
             n += 1;
         }
@@ -250,6 +250,52 @@ impl Arena {
     pub(crate) fn leave(&self) {
         // Release: pairs with `teardown`.
         self.caches.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// How far the sweep of an epoch has come in the order of buckets: a hint that saves looks at empty lists.
+///
+/// One word, the epoch above the index of the bucket, so that a sweeper of an epoch that is over changes nothing. Written by
+/// sweepers, by who puts a span back behind it, and by `allow_sweep`; every access but the restart is Relaxed, since a
+/// list is looked at under its lock, and the sweep is over when its spans are counted to 0, not when the hint is at
+/// the end.
+pub(crate) struct Progress(AtomicU64);
+
+impl Progress {
+    fn new() -> Progress {
+        Progress(AtomicU64::new(0))
+    }
+
+    const fn word(epoch: u32, bucket: usize) -> u64 {
+        (epoch as u64) << 32 | bucket as u64
+    }
+
+    /// Begins at the first bucket. Relaxed: published by the Release store of `sweeping`.
+    fn restart(&self, epoch: u32) {
+        self.0.store(Progress::word(epoch, 0), Ordering::Relaxed);
+    }
+
+    /// The bucket to look at; `None` if the sweep of `epoch` is over.
+    pub(crate) fn get(&self, epoch: u32) -> Option<usize> {
+        let word = self.0.load(Ordering::Relaxed);
+        ((word >> 32) as u32 == epoch).then_some(word as u32 as usize)
+    }
+
+    /// Steps on from the bucket `from`, which is empty; of two sweepers that leave one bucket one does.
+    pub(crate) fn step(&self, epoch: u32, from: usize) {
+        let (old, new) = (Progress::word(epoch, from), Progress::word(epoch, from + 1));
+        let _ = self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Goes back to the bucket `to`, where a span was put, if it is beyond.
+    pub(crate) fn go_back(&self, epoch: u32, to: usize) {
+        let mut word = self.0.load(Ordering::Relaxed);
+        while (word >> 32) as u32 == epoch && word as u32 as usize > to {
+            match self.0.compare_exchange(word, Progress::word(epoch, to), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
     }
 }
 

@@ -291,6 +291,10 @@ impl Cache {
             bucket.give(epoch, had, false);
             self.entries[index].held = NO_SPAN;
         }
+        assert!(
+            !self.arena.may_sweep(epoch.wrapping_add(1)),
+            "a cache that was not handed over, and its epoch is swept"
+        );
         let opened = std::mem::take(&mut self.opened[class.index()]);
         self.arena.counters().add_allocated(epoch, class.index(), opened);
         let found = match bucket.take_partial(epoch) {

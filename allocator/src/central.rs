@@ -1,11 +1,13 @@
 //! Central lists: the spans of one arena that no cache holds, by (owner word, size class) and by epoch.
 //!
-//! A [`Bucket`] has two sets of spans, for even and odd epochs. Spans of the present epoch lie in its set as swept (or new);
+//! A [`Bucket`] has two sets of spans, one for the even epochs and one for the odd. Spans of the present epoch lie in its set as swept (or new);
 //! a flip of the epoch turns them all into unswept ones, without touching any. Everything is swept before the next
 //! flip, so a set is empty when its turn comes again.
 //!
 //! - I1. A span in a list is held by the list: whoever takes it out under the lock holds it next (`span` I2).
-//! - I2. A span of epoch `e` lies in the set of `e`'s parity.
+//! - I2. A span of epoch `e` lies in the set of `e`'s parity, and that set is then labelled `e`. Who asks for spans of an
+//!   epoch gets none of a set with another label: a refill or a sweeper that looked at the epoch, was delayed, and asks
+//!   after the next flip would otherwise find spans of the epoch after its own, and sweep what is in use.
 //! - I3. Lists never allocate when a span is given back: room is made when a span is adopted, in each list it may reach.
 //! - I4. Buckets live as long as the arena, at fixed addresses.
 //! - I5. `Central::spans[parity]` counts the spans of an epoch wherever they are. Adding precedes the span's first use; a
@@ -24,10 +26,21 @@ use crate::sync::{AtomicUsize, Mutex, Ordering};
 /// The spans of one epoch.
 #[derive(Default)]
 struct Set {
+    /// The epoch (I2). Changes only while the set is empty.
+    epoch: u32,
     /// May have free slots.
     partial: Vec<SpanId>,
     /// Had none when they were given back.
     full: Vec<SpanId>,
+}
+
+impl Set {
+    /// Pushes without allocating (I3).
+    fn push(&mut self, id: SpanId, partial: bool) {
+        let list = if partial { &mut self.partial } else { &mut self.full };
+        debug_assert!(list.len() < list.capacity(), "no room was made for a span");
+        list.push(id);
+    }
 }
 
 /// What a bucket's lock protects.
@@ -36,6 +49,25 @@ struct Lists {
     sets: [Set; 2],
     /// Spans that exist, in lists and elsewhere.
     spans: u32,
+}
+
+impl Lists {
+    /// The set of `epoch`, to take spans from, unless its label says that it has none.
+    fn of(&mut self, epoch: u32) -> Option<&mut Set> {
+        let set = &mut self.sets[parity(epoch)];
+        (set.epoch == epoch).then_some(set)
+    }
+
+    /// The set of `epoch`, to put spans in.
+    fn for_giving(&mut self, epoch: u32) -> &mut Set {
+        let set = &mut self.sets[parity(epoch)];
+        if set.epoch != epoch {
+            let empty = set.partial.is_empty() && set.full.is_empty();
+            assert!(empty, "spans of epoch {} are left in epoch {epoch}", set.epoch);
+            set.epoch = epoch;
+        }
+        set
+    }
 }
 
 /// Spans of one owner word and size class; or all large objects with, or without, visits.
@@ -77,34 +109,40 @@ impl Bucket {
 
     /// Puts a span into the set of its `epoch`.
     pub(crate) fn give(&self, epoch: u32, id: SpanId, partial: bool) {
-        push(&mut self.lists.lock().sets[parity(epoch)], id, partial);
+        self.lists.lock().for_giving(epoch).push(id, partial);
     }
 
     /// Puts several spans into the set of their `epoch`: those that are (true) partial, (false) full.
     pub(crate) fn give_all(&self, epoch: u32, spans: impl Iterator<Item = (SpanId, bool)>) {
         let mut lists = self.lists.lock();
-        let set = &mut lists.sets[parity(epoch)];
+        let set = lists.for_giving(epoch);
         for (id, partial) in spans {
-            push(set, id, partial);
+            set.push(id, partial);
         }
     }
 
     /// Takes a span that may have free slots and belongs to `epoch`.
     pub(crate) fn take_partial(&self, epoch: u32) -> Option<SpanId> {
-        self.lists.lock().sets[parity(epoch)].partial.pop()
+        self.lists.lock().of(epoch)?.partial.pop()
     }
 
     /// Takes any span of `epoch`, preferably one that had free slots.
     pub(crate) fn take(&self, epoch: u32) -> Option<SpanId> {
         let mut lists = self.lists.lock();
-        let set = &mut lists.sets[parity(epoch)];
+        let set = lists.of(epoch)?;
         set.partial.pop().or_else(|| set.full.pop())
+    }
+
+    /// Takes any span, of whatever epoch, and says of which.
+    pub(crate) fn take_any(&self) -> Option<(u32, SpanId)> {
+        let mut lists = self.lists.lock();
+        lists.sets.iter_mut().find_map(|set| Some((set.epoch, set.partial.pop().or_else(|| set.full.pop())?)))
     }
 
     /// Takes up to `batch.len()` spans of `epoch`; returns how many.
     pub(crate) fn take_batch(&self, epoch: u32, batch: &mut [SpanId]) -> usize {
         let mut lists = self.lists.lock();
-        let set = &mut lists.sets[parity(epoch)];
+        let Some(set) = lists.of(epoch) else { return 0 };
         let mut taken = 0;
         for list in [&mut set.partial, &mut set.full] {
             let from = list.len() - list.len().min(batch.len() - taken);
@@ -119,13 +157,6 @@ impl Bucket {
     pub(crate) fn index(&self) -> usize {
         self.index
     }
-}
-
-/// Pushes without allocating (I3).
-fn push(set: &mut Set, id: SpanId, partial: bool) {
-    let list = if partial { &mut set.partial } else { &mut set.full };
-    debug_assert!(list.len() < list.capacity(), "no room was made for a span");
-    list.push(id);
 }
 
 /// Which of two sets an epoch has.

@@ -28,7 +28,7 @@ use crate::fault;
 use crate::layout::{Layout, PAGE_SIZE};
 use crate::os::Mapping;
 use crate::space::PageId;
-use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering};
+use crate::sync::{Condvar, Mutex, Statistic};
 use tree::Tree;
 
 /// A run of pages that was handed out.
@@ -49,9 +49,9 @@ pub struct PageHeap {
     /// Signalled when the last release in flight ends, and when the last waiting request has its answer.
     turn: Condvar,
     /// Pages handed out to callers. Written by `alloc`, `free` and the page caches, read by `counters`.
-    in_use: AtomicUsize,
+    in_use: Statistic,
     /// Bytes ever returned to the system. Written by releasers, read by `counters`.
-    returned: AtomicUsize,
+    returned: Statistic,
 }
 
 #[derive(Debug)]
@@ -98,8 +98,8 @@ impl PageHeap {
         PageHeap {
             state: Mutex::new(State { tree, taken: 0, releasing: 0, waiting: 0 }),
             turn: Condvar::new(),
-            in_use: AtomicUsize::new(0),
-            returned: AtomicUsize::new(0),
+            in_use: Statistic::default(),
+            returned: Statistic::default(),
         }
     }
 
@@ -170,8 +170,8 @@ impl PageHeap {
 
     /// Counts pages that begin and that end to be handed out.
     pub(crate) fn count_in_use(&self, more: usize, fewer: usize) {
-        // Relaxed: a statistic; nothing is read through it. Wrapping arithmetic makes one addition of both.
-        self.in_use.fetch_add(more.wrapping_sub(fewer), Ordering::Relaxed);
+        // Wrapping arithmetic makes one addition of both.
+        self.in_use.add(more.wrapping_sub(fewer) as u64);
     }
 
     /// P2: waits for the pages under `madvise`, if there are any, and tries again.
@@ -230,8 +230,7 @@ impl PageHeap {
 
     /// Counts bytes that went back to the system.
     pub(crate) fn count_returned(&self, bytes: usize) {
-        // Relaxed: a statistic; nothing is read through it.
-        self.returned.fetch_add(bytes, Ordering::Relaxed);
+        self.returned.add(bytes as u64);
     }
 
     /// The pages that could be returned to the system now.
@@ -243,8 +242,7 @@ impl PageHeap {
     /// other threads do at this moment.
     pub fn counters(&self) -> PageCounters {
         let state = self.state.lock();
-        // Relaxed, both: statistics. The lock orders what was counted under it.
-        let in_use = self.in_use.load(Ordering::Relaxed).min(state.taken);
+        let in_use = (self.in_use.get() as usize).min(state.taken);
         let (len, high, free) = (state.tree.len(), state.tree.high(), state.tree.dirty_free());
         PageCounters {
             in_use,
@@ -254,7 +252,7 @@ impl PageHeap {
             releasing: state.releasing,
             untouched: len - high,
             high,
-            returned_bytes: self.returned.load(Ordering::Relaxed),
+            returned_bytes: self.returned.get() as usize,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Counters of one arena, by size class; written in slow paths, cheap to read at any time.
 //!
-//! Every counter is written by caches (slow path) and sweepers with Relaxed read-modify-writes and read by anybody with
-//! Relaxed loads: each is right by itself, and a snapshot is as consistent as it can be while others go on.
+//! Every counter is a [`Statistic`], written by caches (slow path) and sweepers and read by anybody: each is right by
+//! itself, and a snapshot is as consistent as it can be while others go on.
 
 use crate::central::parity;
 use crate::layout::PAGE_SIZE;
 use crate::size_class::{CLASSES, SizeClass};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::Statistic;
 
 /// Index of the counters of large objects, behind those of the classes.
 pub(crate) const LARGE: usize = CLASSES;
@@ -15,25 +15,28 @@ pub(crate) const LARGE: usize = CLASSES;
 #[derive(Default)]
 struct Counter {
     /// Spans that exist.
-    spans: AtomicU64,
+    spans: Statistic,
     /// Their pages.
-    pages: AtomicU64,
+    pages: Statistic,
     /// Slots handed out, ever; caches tell when they change spans.
-    allocated: AtomicU64,
+    allocated: Statistic,
     /// Bytes handed out, ever.
-    allocated_bytes: AtomicU64,
+    allocated_bytes: Statistic,
     /// Slots that were in use after the sweeps of this epoch.
-    live: AtomicU64,
+    live: Statistic,
     /// Their bytes.
-    live_bytes: AtomicU64,
+    live_bytes: Statistic,
 }
 
 pub(crate) struct Counters {
     classes: [Counter; CLASSES + 1],
     /// Bytes handed out, ever, of all classes, in even and in odd epochs: what a pacer looks at often.
-    allocated_bytes: [AtomicU64; 2],
+    allocated_bytes: [Statistic; 2],
     /// Slots, likewise.
-    allocated: [AtomicU64; 2],
+    allocated: [Statistic; 2],
+    /// What the sweeps of the even and of the odd epoch found in use: slots and bytes of all classes. The present epoch's
+    /// grow while its sweep runs; the other ones are those of the sweep before.
+    live: [[Statistic; 2]; 2],
 }
 
 /// What was handed out.
@@ -77,6 +80,7 @@ impl Counters {
             classes: std::array::from_fn(|_| Counter::default()),
             allocated_bytes: Default::default(),
             allocated: Default::default(),
+            live: Default::default(),
         }
     }
 
@@ -87,16 +91,16 @@ impl Counters {
 
     pub(crate) fn add_allocated_bytes(&self, epoch: u32, class: usize, slots: u64, bytes: u64) {
         let counter = &self.classes[class];
-        counter.allocated.fetch_add(slots, Ordering::Relaxed);
-        counter.allocated_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.allocated_bytes[parity(epoch)].fetch_add(bytes, Ordering::Relaxed);
-        self.allocated[parity(epoch)].fetch_add(slots, Ordering::Relaxed);
+        counter.allocated.add(slots);
+        counter.allocated_bytes.add(bytes);
+        self.allocated_bytes[parity(epoch)].add(bytes);
+        self.allocated[parity(epoch)].add(slots);
     }
 
     /// Bytes handed out, ever, of all classes. Two loads.
     pub(crate) fn allocated_bytes(&self) -> u64 {
         let [even, odd] = &self.allocated_bytes;
-        even.load(Ordering::Relaxed).wrapping_add(odd.load(Ordering::Relaxed))
+        even.get().wrapping_add(odd.get())
     }
 
     /// What was handed out, ever, of all classes.
@@ -106,47 +110,56 @@ impl Counters {
 
     /// .. and what was in epochs of the parity of `epoch`.
     pub(crate) fn allocated_in(&self, epoch: u32) -> Allocated {
-        let read = |counts: &[AtomicU64; 2]| counts[parity(epoch)].load(Ordering::Relaxed);
-        Allocated { bytes: read(&self.allocated_bytes), objects: read(&self.allocated) }
+        let parity = parity(epoch);
+        Allocated { bytes: self.allocated_bytes[parity].get(), objects: self.allocated[parity].get() }
     }
 
     pub(crate) fn add_span(&self, class: usize, pages: u32) {
         let counter = &self.classes[class];
-        counter.spans.fetch_add(1, Ordering::Relaxed);
-        counter.pages.fetch_add(pages.into(), Ordering::Relaxed);
+        counter.spans.add(1);
+        counter.pages.add(pages.into());
     }
 
     pub(crate) fn sub_span(&self, class: usize, pages: u32) {
         let counter = &self.classes[class];
-        counter.spans.fetch_sub(1, Ordering::Relaxed);
-        counter.pages.fetch_sub(pages.into(), Ordering::Relaxed);
+        counter.spans.add(1u64.wrapping_neg());
+        counter.pages.add(u64::from(pages).wrapping_neg());
     }
 
-    pub(crate) fn add_live(&self, class: usize, slots: u64, bytes: u64) {
+    /// Counts what a sweep of spans into `epoch` found in use.
+    pub(crate) fn add_live(&self, epoch: u32, class: usize, slots: u64, bytes: u64) {
         let counter = &self.classes[class];
-        counter.live.fetch_add(slots, Ordering::Relaxed);
-        counter.live_bytes.fetch_add(bytes, Ordering::Relaxed);
+        counter.live.add(slots);
+        counter.live_bytes.add(bytes);
+        let [all_slots, all_bytes] = &self.live[parity(epoch)];
+        all_slots.add(slots);
+        all_bytes.add(bytes);
     }
 
-    /// A new epoch begins: nothing is known to be live.
-    pub(crate) fn forget_live(&self) {
+    /// Slots and bytes that the sweeps into `epoch`, the present one or the one before, found in use.
+    pub(crate) fn live(&self, epoch: u32) -> [u64; 2] {
+        self.live[parity(epoch)].each_ref().map(Statistic::get)
+    }
+
+    /// The epoch `epoch` begins: nothing is known to be live in it.
+    pub(crate) fn forget_live(&self, epoch: u32) {
+        self.live[parity(epoch)].iter().for_each(|value| value.set(0));
         for counter in &self.classes {
-            counter.live.store(0, Ordering::Relaxed);
-            counter.live_bytes.store(0, Ordering::Relaxed);
+            counter.live.set(0);
+            counter.live_bytes.set(0);
         }
     }
 
     pub(crate) fn get(&self, class: usize) -> ClassStats {
         let counter = &self.classes[class];
-        let read = |value: &AtomicU64| value.load(Ordering::Relaxed);
         ClassStats {
             slot_size: slot_size(class),
-            spans: read(&counter.spans),
-            bytes: read(&counter.pages) * PAGE_SIZE as u64,
-            allocated: read(&counter.allocated),
-            allocated_bytes: read(&counter.allocated_bytes),
-            live: read(&counter.live),
-            live_bytes: read(&counter.live_bytes),
+            spans: counter.spans.get(),
+            bytes: counter.pages.get() * PAGE_SIZE as u64,
+            allocated: counter.allocated.get(),
+            allocated_bytes: counter.allocated_bytes.get(),
+            live: counter.live.get(),
+            live_bytes: counter.live_bytes.get(),
         }
     }
 }

@@ -19,7 +19,6 @@ use crate::arena::{Arena, class_index};
 use crate::central::Bucket;
 use crate::layout::GRANULE;
 use crate::span::{self, Owner, Span, SpanId};
-use crate::sync::Ordering;
 
 /// Spans per batch of the background sweep.
 const BATCH: usize = if cfg!(loom) { 2 } else { 64 };
@@ -98,16 +97,12 @@ impl Arena {
         let mut left = max_spans;
         let mut batch = [SpanId(0); BATCH];
         while left > 0 {
-            // Relaxed: a hint; a list is looked at under its lock.
-            let at = self.sweep_at.load(Ordering::Relaxed);
-            let Some(bucket) = self.central().nth(false, at) else {
-                break;
-            };
+            let Some(at) = self.sweep_at.get(epoch) else { break };
+            let Some(bucket) = self.central().nth(false, at) else { break };
             let wanted = left.min(BATCH);
             let taken = bucket.take_batch(old, &mut batch[..wanted]);
             if taken == 0 {
-                // Two sweepers that leave one bucket step on once. Relaxed: as above.
-                let _ = self.sweep_at.compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
+                self.sweep_at.step(epoch, at);
                 continue;
             }
             left -= taken;
@@ -116,17 +111,7 @@ impl Arena {
             }
             self.sweep_batch(bucket, &batch[..taken], epoch);
         }
-        self.progress(old)
-    }
-
-    fn progress(&self, old: u32) -> SweepProgress {
-        if self.central().spans(old) != 0 {
-            return SweepProgress::More;
-        }
-        let all = self.class_stats();
-        self.live_bytes.store(all.iter().map(|class| class.live_bytes).sum(), Ordering::Relaxed);
-        self.live_objects.store(all.iter().map(|class| class.live).sum(), Ordering::Relaxed);
-        SweepProgress::Done
+        if self.central().spans(old) == 0 { SweepProgress::Done } else { SweepProgress::More }
     }
 
     /// Sweeps spans of one bucket, which the caller took out of its lists.
@@ -144,7 +129,7 @@ impl Arena {
             bucket.disown(1);
             self.free_span(bucket, id);
         }
-        self.counters().add_live(class_index(bucket), tally.live, tally.live_bytes);
+        self.counters().add_live(epoch, class_index(bucket), tally.live, tally.live_bytes);
         // Last: what precedes is seen by who sees the count (I1).
         self.central().sub_spans(epoch.wrapping_sub(1), spans.len());
     }
@@ -176,7 +161,7 @@ impl Arena {
             let mut tally = Tally::default();
             let swept = self.sweep_one(id, epoch, &mut tally);
             self.central().add_spans(epoch, 1);
-            self.counters().add_live(class_index(bucket), tally.live, tally.live_bytes);
+            self.counters().add_live(epoch, class_index(bucket), tally.live, tally.live_bytes);
             if swept == Swept::Full {
                 bucket.give(epoch, id, false);
             }
@@ -197,11 +182,10 @@ impl Arena {
         let epoch = self.epoch();
         assert!(self.may_sweep(epoch), "a visit before `allow_sweep`");
         loop {
-            // Relaxed: a hint; a list is looked at under its lock.
-            let at = self.visit_at.load(Ordering::Relaxed);
+            let at = self.visit_at.get(epoch)?;
             let bucket = self.central().nth(true, at)?;
             let Some(id) = bucket.take(epoch.wrapping_sub(1)) else {
-                let _ = self.visit_at.compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
+                self.visit_at.step(epoch, at);
                 continue;
             };
             let mut visit = VisitSpan { arena: self, bucket, id, epoch, word: 0, dead: 0, handed: 0 };
@@ -295,7 +279,6 @@ impl Drop for VisitSpan<'_> {
         }
         self.settle();
         self.bucket.give(self.epoch.wrapping_sub(1), self.id, true);
-        // Relaxed: a hint that may point behind this bucket.
-        self.arena.visit_at.fetch_min(self.bucket.index(), Ordering::Relaxed);
+        self.arena.visit_at.go_back(self.epoch, self.bucket.index());
     }
 }

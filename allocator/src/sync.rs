@@ -4,6 +4,30 @@
 //! under `--cfg loom` checks the shipped types themselves. The surface is parking_lot's (no poisoning, `wait` takes
 //! the guard by reference); the loom side is wrapped to look the same.
 
+use std::sync::atomic::AtomicU64 as PlainU64;
+
+/// A number that is read for its own sake: no other memory is reached through it, so every access is Relaxed and no
+/// protocol may rest on it. loom does not model it, which keeps the models to what matters.
+#[derive(Debug, Default)]
+pub(crate) struct Statistic(PlainU64);
+
+impl Statistic {
+    /// Adds, modulo 2^64: with `wrapping_neg`, subtracts.
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Overwrites.
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The value at some moment.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 #[cfg(not(loom))]
 mod real {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
