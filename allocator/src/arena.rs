@@ -281,13 +281,15 @@ impl Progress {
         ((word >> 32) as u32 == epoch).then_some(word as u32 as usize)
     }
 
-    /// Steps on from the bucket `from`, which is empty; of two sweepers that leave one bucket one does.
+    /// Steps on from the bucket `from`, which is empty; of two sweepers that leave one bucket one does. The caller has the
+    /// bucket's lock.
     pub(crate) fn step(&self, epoch: u32, from: usize) {
         let (old, new) = (Progress::word(epoch, from), Progress::word(epoch, from + 1));
         let _ = self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Goes back to the bucket `to`, where a span was put, if it is beyond.
+    /// Goes back to the bucket `to`, if it is beyond. The caller has put a span back there, and took the bucket's lock for
+    /// it: either `step` from there came before under the lock, and is seen here, or the next look finds the span.
     pub(crate) fn go_back(&self, epoch: u32, to: usize) {
         let mut word = self.0.load(Ordering::Relaxed);
         while (word >> 32) as u32 == epoch && word as u32 as usize > to {

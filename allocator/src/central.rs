@@ -139,11 +139,15 @@ impl Bucket {
         lists.sets.iter_mut().find_map(|set| Some((set.epoch, set.partial.pop().or_else(|| set.full.pop())?)))
     }
 
-    /// Takes up to `batch.len()` spans of `epoch`; returns how many.
-    pub(crate) fn take_batch(&self, epoch: u32, batch: &mut [SpanId]) -> usize {
+    /// Takes up to `batch.len()` spans of `epoch`; returns how many. Without any it calls `step_on` before the lock is free,
+    /// so that who puts a span back knows, once it has the lock, that the sweep may have gone by.
+    pub(crate) fn take_batch(&self, epoch: u32, batch: &mut [SpanId], step_on: impl FnOnce()) -> usize {
         let mut lists = self.lists.lock();
-        let Some(set) = lists.of(epoch) else { return 0 };
         let mut taken = 0;
+        let Some(set) = lists.of(epoch).filter(|set| !set.partial.is_empty() || !set.full.is_empty()) else {
+            step_on();
+            return 0;
+        };
         for list in [&mut set.partial, &mut set.full] {
             let from = list.len() - list.len().min(batch.len() - taken);
             for id in list.drain(from..) {

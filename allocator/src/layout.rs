@@ -15,8 +15,8 @@ pub const GRANULE: usize = 16;
 /// 64-bit words of mark bits (and of allocation bits) per page: one cache line.
 pub(crate) const BIT_WORDS: usize = PAGE_SIZE / GRANULE / 64;
 
-/// Bytes of address space kept for each span descriptor.
-pub(crate) const SPAN_BYTES: usize = 128;
+/// Bytes of address space kept for each span descriptor. loom's atomics are larger.
+pub(crate) const SPAN_BYTES: usize = if cfg!(loom) { 1024 } else { 128 };
 
 /// Bytes of a cache line.
 const LINE: usize = 64;

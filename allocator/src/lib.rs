@@ -24,6 +24,9 @@ mod stats;
 mod sweep;
 mod sync;
 
+#[cfg(all(test, loom))]
+mod loom_models;
+
 pub use arena::Arena;
 pub use bitmap::Birth;
 pub use cache::Cache;

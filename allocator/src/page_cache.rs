@@ -14,7 +14,7 @@ use crate::space::PageId;
 /// Pages of a window.
 const WINDOW: usize = if cfg!(loom) { 4 } else { 64 };
 /// Runs from here on come from the page heap: a window holds several of the others.
-const SMALL: u32 = WINDOW as u32 / 4;
+const SMALL: u32 = if cfg!(loom) { 2 } else { WINDOW as u32 / 4 };
 
 /// See the module documentation.
 #[derive(Debug, Default)]

@@ -70,15 +70,14 @@ pub struct Span {
     epoch: AtomicU32,
 }
 
-const _: () = assert!(cfg!(loom) || size_of::<Span>() <= SPAN_BYTES);
+const _: () = assert!(size_of::<Span>() <= SPAN_BYTES);
 
 /// Where the descriptor of `id` is.
 #[inline(always)]
 fn place(space: &Space, id: SpanId) -> *mut Span {
     let (base, ids) = space.span_slab();
     debug_assert!((id.0 as usize) < ids, "there is no span {id:?}");
-    let stride = if cfg!(loom) { size_of::<Span>() } else { SPAN_BYTES };
-    base.as_ptr().wrapping_add(id.0 as usize * stride).cast()
+    base.as_ptr().wrapping_add(id.0 as usize * SPAN_BYTES).cast()
 }
 
 /// The descriptor of an id that was handed out.

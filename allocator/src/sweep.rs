@@ -100,11 +100,7 @@ impl Arena {
             let Some(at) = self.sweep_at.get(epoch) else { break };
             let Some(bucket) = self.central().nth(false, at) else { break };
             let wanted = left.min(BATCH);
-            let taken = bucket.take_batch(old, &mut batch[..wanted]);
-            if taken == 0 {
-                self.sweep_at.step(epoch, at);
-                continue;
-            }
+            let taken = bucket.take_batch(old, &mut batch[..wanted], || self.sweep_at.step(epoch, at));
             left -= taken;
             for &id in &batch[..taken] {
                 each(&DyingSpan { arena: self, span: span::at(self.space(), id) });
@@ -184,10 +180,11 @@ impl Arena {
         loop {
             let at = self.visit_at.get(epoch)?;
             let bucket = self.central().nth(true, at)?;
-            let Some(id) = bucket.take(epoch.wrapping_sub(1)) else {
-                self.visit_at.step(epoch, at);
+            let mut taken = [SpanId(0)];
+            if bucket.take_batch(epoch.wrapping_sub(1), &mut taken, || self.visit_at.step(epoch, at)) == 0 {
                 continue;
-            };
+            }
+            let [id] = taken;
             let mut visit = VisitSpan { arena: self, bucket, id, epoch, word: 0, dead: 0, handed: 0 };
             if visit.find_dead() {
                 return Some(visit);
