@@ -22,8 +22,7 @@ pub struct Config {
 impl Config {
     /// The defaults: growth 100 %, a minimum heap of 4 MiB, a quarter of the cores for marking.
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Config { growth: 100, min_heap: 4 << 20, markers: cores.div_ceil(4), automatic: true, zeal: None }
+        Config { growth: 100, min_heap: 4 << 20, markers: cores().div_ceil(4), automatic: true, zeal: None }
     }
 
     /// By how many percent of the live bytes the heap may grow before a cycle must have ended (Go's GOGC). Default 100.
@@ -61,6 +60,11 @@ impl Config {
         self.zeal = (nth > 0).then_some(nth);
         self
     }
+}
+
+/// Processors that this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Default for Config {

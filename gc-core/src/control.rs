@@ -6,11 +6,11 @@
 //!     owner is gone (`teardown`).
 
 use std::sync::Arc;
-use std::thread::{JoinHandle, ThreadId};
 
 use crate::heap::HeapCore;
 use crate::record::Record;
 use crate::stats::Statistics;
+use crate::sync::thread::{self, JoinHandle, ThreadId};
 use crate::sync::{Condvar, Mutex};
 
 #[derive(Default)]
@@ -62,7 +62,7 @@ impl Control {
             return;
         }
         let core = heap.clone();
-        let thread = std::thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("gc-collector".into())
             .spawn(move || crate::cycle::collector_thread(&core))
             .expect("the system can start one thread for the collector");
@@ -80,7 +80,7 @@ impl Control {
         Self::ensure_thread(heap, &mut state);
         control.wake.notify_all();
         while state.completed < target {
-            if state.drops_due && !heap.shared && !std::thread::panicking() {
+            if state.drops_due && !heap.shared && !thread::panicking() {
                 drop(state);
                 heap.drops.run_all(heap);
                 record.state.attended();
@@ -148,7 +148,7 @@ impl Control {
         state.shutdown = true;
         self.wake.notify_all();
         match (state.thread.take(), state.thread_id) {
-            (Some(thread), Some(id)) if id != std::thread::current().id() => Shutdown::Join(thread),
+            (Some(thread), Some(id)) if id != thread::current().id() => Shutdown::Join(thread),
             (Some(_), _) => {
                 state.ends_on_collector = true;
                 Shutdown::OnCollector

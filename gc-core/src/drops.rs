@@ -16,7 +16,7 @@ use crate::control::Control;
 use crate::heap::HeapCore;
 use crate::record::Record;
 use crate::stats::Cause;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, thread};
 use crate::type_info::TypeInfo;
 
 /// How long an owner drops at one safepoint.
@@ -95,7 +95,7 @@ impl HeapCore {
     /// A local heap's owner, outside a region, looks after its dead objects for a quantum.
     #[cold]
     pub(crate) fn attend(self: &Arc<Self>, record: &Record) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             return; // I1; the bit stays set
         }
         record.state.attended();

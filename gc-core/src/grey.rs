@@ -19,9 +19,9 @@
 use std::ptr::NonNull;
 
 use allocator::{PageId, Space};
-use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 
 use crate::shade::Marked;
+use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::sync::{AtomicUsize, Ordering, fence_after_rmw};
 use crate::type_info::SILENT;
 

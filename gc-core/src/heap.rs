@@ -69,7 +69,7 @@ impl HeapCore {
         let arena = Arena::new(space)?;
         let shades = Arc::new(Shades::new());
         // Of mutators that would assist at once, no more can than there are processors.
-        let assistants = if shared { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
+        let assistants = if shared && !cfg!(loom) { crate::config::cores() } else { 1 };
         let marking = Marking::new(space, &shades, config.markers, assistants);
         Ok(Arc::new(HeapCore {
             shared,
@@ -149,7 +149,7 @@ impl HeapCore {
 
     fn register_in_mode(self: &Arc<Self>) -> Result<Arc<Record>, MutatorError> {
         let mut registry = self.registry.lock();
-        let me = std::thread::current().id();
+        let me = crate::sync::thread::current().id();
         if registry.mutators.iter().any(|record| record.thread == me) {
             return Err(MutatorError::SecondOnThread);
         }

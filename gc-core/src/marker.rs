@@ -9,11 +9,11 @@
 use std::time::{Duration, Instant};
 
 use allocator::{GRANULE, PageId, Space};
-use crossbeam_deque::Worker;
 
 use crate::assist::Progress;
 use crate::grey::{GreyQueue, MarkerSink, begin_scan};
 use crate::shade::Shades;
+use crate::sync::deque::Worker;
 use crate::team::Sleepers;
 use crate::tracer::{Sink, Tracer};
 use crate::type_info::{PageBits, TypeInfo};

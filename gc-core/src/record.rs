@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
-use std::thread::ThreadId;
 use std::time::Instant;
 
 use allocator::{Birth, Cache};
@@ -17,7 +16,8 @@ use crate::mode::{Handshake, Mode};
 use crate::safepoint::{StateWord, Waiting};
 use crate::shade::ShadeSink;
 use crate::stats::{Cause, Recorder};
-use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, spin_loop, yield_now};
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Witness, spin_loop, yield_now};
 use crate::tracer::{Sink, Tracer};
 
 /// See the module documentation.
@@ -39,6 +39,8 @@ pub(crate) struct Record {
     reckoned: Cell<u64>,
     /// Bytes to scan that are left from the last one.
     pub(crate) debt: Cell<usize>,
+    /// Of I1, for the models.
+    data: Witness,
 
     /// The handshake asked for. Written by the collector before `StateWord::request` (Release), read after it is seen
     /// (Acquire).
@@ -104,10 +106,11 @@ impl Record {
             black_from: Cell::new(0),
             reckoned: Cell::new(0),
             debt: Cell::new(0),
+            data: Witness::new(),
             request: AtomicU32::new(0),
             requested_at: AtomicU64::new(0),
             id,
-            thread: std::thread::current().id(),
+            thread: thread::current().id(),
             recorder: Mutex::new(Recorder::default()),
             counts: Counts::new(),
         };
@@ -118,6 +121,7 @@ impl Record {
     /// What barriers do now. One plain load.
     #[inline(always)]
     pub(crate) fn mode(&self) -> Mode {
+        self.data.read();
         self.mode.get()
     }
 
@@ -128,6 +132,7 @@ impl Record {
     #[inline(always)]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the state word")]
     pub(crate) unsafe fn cache(&self) -> &mut Cache {
+        self.data.write();
         // SAFETY: by contract.
         unsafe { &mut *self.cache.get() }
     }
@@ -139,6 +144,7 @@ impl Record {
     #[inline(always)]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the state word")]
     pub(crate) unsafe fn tracer(&self) -> &mut Tracer<'static> {
+        self.data.write();
         // SAFETY: by contract.
         unsafe { &mut *self.tracer.get() }
     }
@@ -325,6 +331,7 @@ impl Record {
 
     /// Sets the mode and what follows from it.
     fn apply_mode(&self, mode: Mode) {
+        self.data.write();
         self.mode.set(mode);
         // SAFETY: I1.
         let tracer = unsafe { self.tracer() };

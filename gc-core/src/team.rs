@@ -5,7 +5,6 @@
 //! I2. `end` is called at Done: the queues are empty then, and stay so, for no shade finds a white object any more.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use allocator::Space;
@@ -15,6 +14,7 @@ use crate::grey::GreyQueue;
 use crate::heap::HeapCore;
 use crate::marker::{Marker, Work};
 use crate::shade::Shades;
+use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, spin_loop, yield_now};
 
 /// Looks for work that an idle marker takes before it sleeps.
@@ -152,7 +152,7 @@ impl Team {
         let helpers = all
             .map(|mut helper| {
                 let shared = shared.clone();
-                std::thread::Builder::new()
+                thread::Builder::new()
                     .name(format!("gc-marker-{}", helper.index))
                     .spawn(move || help(&mut helper, &shared))
                     .expect("the system can start the configured marker threads")

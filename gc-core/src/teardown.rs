@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::control::Shutdown;
 use crate::heap::HeapCore;
+use crate::sync::thread;
 
 /// The last owner is gone.
 #[cold]
@@ -19,11 +20,11 @@ pub(crate) fn end(heap: &Arc<HeapCore>) {
             thread.join().expect("the collector's thread does not panic: what could is caught, or aborts");
         }
     }
-    if !std::thread::panicking() {
+    if !thread::panicking() {
         finish(heap);
     } else if heap.shared {
         let core = heap.clone();
-        let thread = std::thread::Builder::new().name("gc-teardown".into()).spawn(move || finish(&core));
+        let thread = thread::Builder::new().name("gc-teardown".into()).spawn(move || finish(&core));
         if let Ok(thread) = thread {
             // `finish` catches what user code throws.
             let _ = thread.join();

@@ -89,10 +89,15 @@ impl<'gc> Tracer<'gc> {
     #[inline]
     pub(crate) fn compound(&mut self, claim: &Claim, content: impl FnOnce(&mut Self)) {
         match self.claims_for {
-            None => content(self),
+            None => {
+                claim.content.read();
+                content(self);
+            }
             Some(epoch) => match claim.try_claim(epoch) {
                 Claimed::Mine => {
+                    claim.content.read();
                     content(self);
+                    claim.content.read();
                     claim.finish(epoch);
                 }
                 // Whoever holds it shades or scans the whole content; whoever held it has.

@@ -143,6 +143,7 @@ impl<T: ?Sized> DerefMut for GcMutexGuard<'_, '_, T> {
 impl<T: ?Sized> Drop for GcMutexGuard<'_, '_, T> {
     #[inline(always)]
     fn drop(&mut self) {
+        self.mutex.claim.content.write();
         // SAFETY: this guard holds the lock.
         unsafe { self.mutex.lock.unlock() }
     }
