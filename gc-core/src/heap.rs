@@ -336,6 +336,14 @@ impl Heap {
     }
 }
 
+#[cfg(all(test, loom))]
+impl Heap {
+    /// The core, for models that play the collector.
+    pub(crate) fn core(&self) -> &Arc<HeapCore> {
+        self.0.core()
+    }
+}
+
 impl Default for Heap {
     fn default() -> Self {
         Self::new()

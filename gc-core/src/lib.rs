@@ -58,6 +58,8 @@ mod grey;
 mod heap;
 mod kind;
 mod locals;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod marker;
 mod mode;
 mod mutator;
