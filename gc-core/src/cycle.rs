@@ -34,12 +34,7 @@ const SWEEP_BATCH: usize = 256;
 
 /// The collector's thread: runs cycles until the heap ends.
 pub(crate) fn collector_thread(heap: &Arc<HeapCore>) {
-    let mut collector = Collector {
-        team: Team::new(heap),
-        asked: Vec::new(),
-        allocated_before: Allocated::default(),
-        live: Allocated::default(),
-    };
+    let mut collector = Collector::new(heap);
     while let Some(number) = heap.control.next_cycle() {
         collector.run(heap, number);
     }
@@ -49,7 +44,8 @@ pub(crate) fn collector_thread(heap: &Arc<HeapCore>) {
     }
 }
 
-struct Collector {
+/// What the collector's thread keeps from cycle to cycle.
+pub(crate) struct Collector {
     team: Team,
     /// The mutators asked in a handshake, kept for its memory.
     asked: Vec<Arc<Record>>,
@@ -60,6 +56,15 @@ struct Collector {
 }
 
 impl Collector {
+    pub(crate) fn new(heap: &HeapCore) -> Collector {
+        Collector {
+            team: Team::new(heap),
+            asked: Vec::new(),
+            allocated_before: Allocated::default(),
+            live: Allocated::default(),
+        }
+    }
+
     fn run(&mut self, heap: &Arc<HeapCore>, number: u64) {
         let mut report = CycleReport {
             number,
@@ -123,7 +128,7 @@ impl Collector {
     }
 
     /// H1 to H3, and the walk of the global roots.
-    fn root(&mut self, heap: &HeapCore, report: &mut CycleReport) {
+    pub(crate) fn root(&mut self, heap: &HeapCore, report: &mut CycleReport) {
         heap.shades.termination.reset();
         heap.advance_epoch();
         heap.marking.progress.begin(report.began_at);
@@ -146,7 +151,7 @@ impl Collector {
     }
 
     /// Marks until a wave is clean.
-    fn mark(&mut self, heap: &HeapCore, report: &mut CycleReport) {
+    pub(crate) fn mark(&mut self, heap: &HeapCore, report: &mut CycleReport) {
         let termination = &heap.shades.termination;
         self.team.begin(heap.epoch());
         loop {

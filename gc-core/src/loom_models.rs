@@ -2,32 +2,95 @@
 //!
 //! Loom runs a model's threads in every order that matters, up to a number of preemptions (`LOOM_MAX_PREEMPTIONS`), and
 //! lets each load read every value that C11 allows. Plain data that a protocol protects carries a
-//! [`Witness`](crate::sync::Witness), or is a `loom::cell::UnsafeCell` of the model: loom fails when two accesses to it are
-//! not ordered. `SeqCst` accesses are weaker in loom than in C11, fences are not; the code needs fences only.
+//! [`Witness`](crate::sync::Witness): loom fails when two accesses to it are not ordered. `SeqCst` accesses are weaker in
+//! loom than in C11, fences are not; the code needs fences only.
+//!
+//! Most models run a whole heap (a space of a few pages, made anew for each execution), so that no step of the protocol is
+//! left out. The collector's steps are taken by the model's main thread unless its thread is what the model is about.
 //!
 //! Each model's header says what it shows, with which threads, and which changes of the shipped code it was seen to fail
 //! with. Lines `covers:` name the atomic fields that it exercises; `ci/loom-coverage` fails if a field has none.
 
 mod handshake;
 
-use crate::Config;
-use crate::heap::Heap;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::heap::{Heap, HeapCore};
+use crate::mode::Handshake;
+use crate::sync::Witness;
+use crate::trace::{Rebrand, Trace};
+use crate::tracer::Tracer;
+use crate::{Config, Gc, GcCell, Root};
 
 /// Explores `model`. More branches than loom's default: a whole heap has hundreds of steps.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(2);
     builder.max_branches = 20_000;
-    let executions = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let executions = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = executions.clone();
+    let since = std::time::Instant::now();
     builder.check(move || {
+        // Relaxed: loom runs a model on one thread of the system.
         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         model();
     });
-    println!("{} executions", executions.load(std::sync::atomic::Ordering::Relaxed));
+    let executions = executions.load(std::sync::atomic::Ordering::Relaxed);
+    println!("{executions} executions, {:.1?}", since.elapsed());
+    assert!(executions > 1, "a model with one order of its steps shows nothing");
 }
 
 /// A shared heap that collects only when it is told to, with one marker.
 fn heap() -> Heap {
     Heap::with_config(Config::new().markers(1).automatic(false))
+}
+
+/// Requests handshakes in turn, as the collector does, until one is answered after which the mode is that of `last`.
+fn advance(core: &HeapCore, handshakes: impl IntoIterator<Item = Handshake>) {
+    let mut asked = Vec::new();
+    for handshake in handshakes {
+        core.handshake(handshake, &mut asked);
+    }
+}
+
+/// H1 to H3.
+const TO_TRACE: [Handshake; 3] = [Handshake::Sync, Handshake::Rooted, Handshake::Trace];
+
+/// An object with plain content that is written when it is made, and read when it is scanned.
+struct Node<'gc> {
+    content: Witness,
+    next: GcCell<'gc, Option<Gc<'gc, Node<'gc>>>>,
+}
+
+impl<'gc> Node<'gc> {
+    fn new(next: Option<Gc<'gc, Node<'gc>>>) -> Self {
+        Node { content: Witness::new(), next: GcCell::new(next) }
+    }
+}
+
+// SAFETY: the one field that holds a `Gc` is shown.
+unsafe impl<'gc> Trace<'gc> for Node<'gc> {
+    const HOLDS_GC: bool = true;
+
+    fn trace(&self, tracer: &mut Tracer<'gc>) {
+        self.content.read();
+        tracer.field(&self.next);
+    }
+}
+
+// SAFETY: substitutes the brand and nothing else.
+unsafe impl Rebrand for Node<'_> {
+    type With<'a> = Node<'a>;
+}
+
+type NodeRoot = Root<Node<'static>>;
+
+/// The address of an object, for looking at its bits outside regions.
+fn address<T>(object: Gc<'_, T>) -> usize {
+    Gc::erased(object).addr().get()
+}
+
+fn pointer<T>(object: Gc<'_, T>) -> NonNull<()> {
+    Gc::erased(object)
 }
