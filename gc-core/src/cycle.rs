@@ -46,7 +46,7 @@ pub(crate) fn collector_thread(heap: &Arc<HeapCore>) {
 
 /// What the collector's thread keeps from cycle to cycle.
 pub(crate) struct Collector {
-    team: Team,
+    pub(crate) team: Team,
     /// The mutators asked in a handshake, kept for its memory.
     asked: Vec<Arc<Record>>,
     /// What had been allocated when the last cycle handed the caches over.

@@ -11,13 +11,16 @@
 //! Each model's header says what it shows, with which threads, and which changes of the shipped code it was seen to fail
 //! with. Lines `covers:` name the atomic fields that it exercises; `ci/loom-coverage` fails if a field has none.
 
+mod claims;
 mod handshake;
+mod registry;
 
-use std::ptr::NonNull;
 use std::sync::Arc;
 
+use crate::cycle::Collector;
 use crate::heap::{Heap, HeapCore};
 use crate::mode::Handshake;
+use crate::stats::CycleReport;
 use crate::sync::Witness;
 use crate::trace::{Rebrand, Trace};
 use crate::tracer::Tracer;
@@ -46,7 +49,7 @@ fn heap() -> Heap {
     Heap::with_config(Config::new().markers(1).automatic(false))
 }
 
-/// Requests handshakes in turn, as the collector does, until one is answered after which the mode is that of `last`.
+/// Requests handshakes in turn and waits for their answers, as the collector does.
 fn advance(core: &HeapCore, handshakes: impl IntoIterator<Item = Handshake>) {
     let mut asked = Vec::new();
     for handshake in handshakes {
@@ -54,8 +57,33 @@ fn advance(core: &HeapCore, handshakes: impl IntoIterator<Item = Handshake>) {
     }
 }
 
-/// H1 to H3.
-const TO_TRACE: [Handshake; 3] = [Handshake::Sync, Handshake::Rooted, Handshake::Trace];
+/// A cycle in the hands of the model's main thread.
+struct Cycle {
+    core: Arc<HeapCore>,
+    collector: Collector,
+    report: CycleReport,
+}
+
+impl Cycle {
+    /// H1 to H3 and the walk of the roots.
+    fn begin(core: &Arc<HeapCore>) -> Cycle {
+        let (mut collector, mut report) = (Collector::new(core), CycleReport::default());
+        collector.root(core, &mut report);
+        Cycle { core: core.clone(), collector, report }
+    }
+
+    /// Marks until nothing is grey, and ends nothing.
+    fn mark_once(&mut self) {
+        self.collector.team.begin(self.core.epoch());
+        self.collector.team.mark_until_quiet();
+        self.collector.team.end();
+    }
+
+    /// Marks to Done.
+    fn mark(&mut self) {
+        self.collector.mark(&self.core, &mut self.report);
+    }
+}
 
 /// An object with plain content that is written when it is made, and read when it is scanned.
 struct Node<'gc> {
@@ -89,8 +117,4 @@ type NodeRoot = Root<Node<'static>>;
 /// The address of an object, for looking at its bits outside regions.
 fn address<T>(object: Gc<'_, T>) -> usize {
     Gc::erased(object).addr().get()
-}
-
-fn pointer<T>(object: Gc<'_, T>) -> NonNull<()> {
-    Gc::erased(object)
 }
