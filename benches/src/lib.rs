@@ -4,12 +4,13 @@
 //! The definitions of the workloads, shared with the programs of other collectors, fix the random numbers, the histogram
 //! and the form of the output: results are compared across programs, and checksums must be equal.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod clock;
 mod control;
 mod flavour;
 mod histogram;
+pub mod ops;
 mod process;
 mod report;
 mod rng;

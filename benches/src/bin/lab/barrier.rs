@@ -26,9 +26,16 @@ struct World<'gc> {
     garbage: Gc<'gc, [GcCell<'gc, Option<Gc<'gc, [u8; 256]>>>]>,
 }
 
+/// A region's view of the world.
+#[derive(Clone, Copy)]
+struct View<'gc> {
+    objects: &'gc [GcCell<'gc, Gc<'gc, Object<'gc>>>],
+    garbage: &'gc [GcCell<'gc, Option<Gc<'gc, [u8; 256]>>>],
+}
+
 /// What a phase does to every k of `0..n`.
 trait Step {
-    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, world: &World<'gc>, k: u64);
+    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, view: View<'gc>, k: u64);
 }
 
 struct Stores {
@@ -37,12 +44,11 @@ struct Stores {
 
 impl Stores {
     #[inline(always)]
-    fn store<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, world: &World<'gc>) {
+    fn store<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, view: View<'gc>) {
         let x = self.rng.next();
         let i = ((x >> 32) * OBJECTS) >> 32;
         let j = ((x & 0xffff_ffff) * OBJECTS) >> 32;
-        let objects = Gc::as_ref(world.objects);
-        objects[i as usize].get().p.set(mc, Some(objects[j as usize].get()));
+        view.objects[i as usize].get().p.set(mc, Some(view.objects[j as usize].get()));
     }
 }
 
@@ -53,35 +59,35 @@ struct Garbage {
 
 impl Garbage {
     #[inline(always)]
-    fn make<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, world: &World<'gc>, k: u64) {
+    fn make<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, view: View<'gc>, k: u64) {
         let mut bytes = [0; 256];
         bytes[0] = k as u8;
-        world.garbage[self.made % ROLLING].set(mc, Some(S::alloc(mc, bytes)));
+        view.garbage[self.made % ROLLING].set(mc, Some(S::alloc(mc, bytes)));
         self.made += 1;
     }
 }
 
 impl Step for Stores {
     #[inline(always)]
-    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, world: &World<'gc>, _: u64) {
-        self.store(mc, world);
+    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, view: View<'gc>, _: u64) {
+        self.store(mc, view);
     }
 }
 
 impl Step for (&mut Stores, &mut Garbage) {
     #[inline(always)]
-    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, world: &World<'gc>, k: u64) {
-        self.0.store(mc, world);
+    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, view: View<'gc>, k: u64) {
+        self.0.store(mc, view);
         if k.is_multiple_of(EVERY) {
-            self.1.make(mc, world, k);
+            self.1.make(mc, view, k);
         }
     }
 }
 
 impl Step for Garbage {
     #[inline(always)]
-    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, world: &World<'gc>, k: u64) {
-        self.make(mc, world, k);
+    fn step<'gc, S: Flavour>(&mut self, mc: &Mutation<'gc, S>, view: View<'gc>, k: u64) {
+        self.make(mc, view, k);
     }
 }
 
@@ -99,12 +105,13 @@ fn phase<S: Flavour>(
     while k < n {
         regions.time(|| {
             mutator.mutate(|mc| {
-                let world = Gc::as_ref(world.get(mc));
+                let World { objects, garbage } = Gc::as_ref(world.get(mc));
+                let view = View { objects: Gc::as_ref(*objects), garbage: Gc::as_ref(*garbage) };
                 let end = n.min(k + PER_REGION * stride);
                 while k < end && !mc.should_yield() {
                     let batch_end = end.min(k + BATCH * stride);
                     while k < batch_end {
-                        step.step(mc, world, k);
+                        step.step(mc, view, k);
                         k += stride;
                     }
                 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lab WORKLOAD [ARGS] [--heap local|shared] [--mutators N] [--markers N] [--growth P] [--control spin]
+//! lab micro [FILTER]
 //! ```
 //!
 //! Regions are kept short as a careful user would: at most 100 microseconds where latency is measured, 10 milliseconds
@@ -9,12 +10,13 @@
 
 #![forbid(unsafe_code)]
 
+mod alloc_micro;
 mod barrier;
 mod full_mark;
 mod graph;
-mod micro;
 mod options;
 mod ring;
+mod single;
 mod trees;
 
 use clap::Parser;
@@ -25,6 +27,9 @@ use gc_core::{Owned, Shared};
 
 fn main() {
     let options = Options::parse();
+    if let Workload::Micro { filter, rounds } = &options.workload {
+        return single::table(filter, *rounds);
+    }
     match run(&options) {
         Ok(line) => println!("{}", line.to_json()),
         // What a program can't do is no failure: the runner of all programs goes on.
@@ -33,7 +38,7 @@ fn main() {
 }
 
 fn run(options: &Options) -> Result<Line, String> {
-    let several = options.workload == Workload::BinaryTreesMt;
+    let several = matches!(options.workload, Workload::BinaryTreesMt { .. });
     if !several && options.mutators.is_some_and(|n| n != 1) {
         return Err("this workload has one mutator".into());
     }
@@ -46,15 +51,17 @@ fn run(options: &Options) -> Result<Line, String> {
 }
 
 fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
-    let arg = |index: usize, default: u64| options.args.get(index).copied().unwrap_or(default);
     match options.workload {
-        Workload::BinaryTrees => Ok(trees::binary_trees::<S>(options, arg(0, 18))),
-        Workload::BinaryTreesMt => trees::binary_trees_mt(options, arg(0, 18), options.mutators.unwrap_or(arg(1, 2))),
+        Workload::BinaryTrees { depth } => Ok(trees::binary_trees::<S>(options, depth)),
+        Workload::BinaryTreesMt { depth, threads } => {
+            trees::binary_trees_mt(options, depth, options.mutators.unwrap_or(threads))
+        }
         Workload::Gcbench => Ok(trees::gcbench::<S>(options)),
-        Workload::AllocMicro => micro::run::<S>(options, arg(0, 16), arg(1, 2), arg(2, 10_000_000)),
-        Workload::LatencyRing => Ok(ring::run::<S>(options, arg(0, 2_000_000))),
-        Workload::LatencyGraph => Ok(graph::run::<S>(options, arg(0, 10), arg(1, 8192))),
-        Workload::FullMark => Ok(full_mark::run::<S>(options, arg(0, 5_000_000))),
-        Workload::Barrier => Ok(barrier::run::<S>(options, arg(0, 10_000_000))),
+        Workload::AllocMicro { size, pointers, n } => alloc_micro::run::<S>(options, size, pointers, n),
+        Workload::LatencyRing { n } => Ok(ring::run::<S>(options, n)),
+        Workload::LatencyGraph { seconds, garbage } => Ok(graph::run::<S>(options, seconds, garbage)),
+        Workload::FullMark { n } => Ok(full_mark::run::<S>(options, n)),
+        Workload::Barrier { n } => Ok(barrier::run::<S>(options, n)),
+        Workload::Micro { .. } => unreachable!("a table, not a run"),
     }
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use gc_core::Config;
 
 /// Runs a workload and prints one line of JSON.
@@ -8,24 +8,22 @@ use gc_core::Config;
 #[command(name = "lab", version)]
 pub(crate) struct Options {
     /// The workload.
-    #[arg(value_enum)]
+    #[command(subcommand)]
     pub(crate) workload: Workload,
-    /// Its numbers: depth, seconds, bytes, or how many.
-    pub(crate) args: Vec<u64>,
     /// The kind of heap; by default local, and shared for several mutators.
-    #[arg(long, value_enum)]
+    #[arg(long, global = true, value_enum)]
     pub(crate) heap: Option<HeapKind>,
     /// Mutator threads, where a workload has any number of them.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) mutators: Option<u64>,
     /// Marker threads; by default the library's default, and one per CPU in full_mark.
-    #[arg(long, env = "COLLECTOR_THREADS")]
+    #[arg(long, global = true, env = "COLLECTOR_THREADS")]
     pub(crate) markers: Option<usize>,
     /// How far the heap grows before it is collected, in percent of what lives.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, global = true, value_name = "PERCENT")]
     pub(crate) growth: Option<u32>,
     /// A control beside the run: `spin` is a thread that spins on the clock. It takes a core.
-    #[arg(long, value_enum)]
+    #[arg(long, global = true, value_enum)]
     pub(crate) control: Option<ControlKind>,
 }
 
@@ -43,25 +41,74 @@ impl Options {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
+#[derive(Debug, Clone, Subcommand)]
+#[command(rename_all = "snake_case")]
 pub(crate) enum Workload {
-    /// DEPTH: many binary trees, short-lived, beside a long-lived one.
-    BinaryTrees,
-    /// DEPTH THREADS: the same by several threads.
-    BinaryTreesMt,
+    /// Many binary trees, short-lived, beside a long-lived one.
+    BinaryTrees {
+        /// Levels of the long-lived tree.
+        #[arg(default_value_t = 18)]
+        depth: u64,
+    },
+    /// The same by several threads.
+    BinaryTreesMt {
+        /// Levels of the long-lived tree.
+        #[arg(default_value_t = 18)]
+        depth: u64,
+        /// Mutator threads, unless `--mutators` says so.
+        #[arg(default_value_t = 2)]
+        threads: u64,
+    },
     /// Boehm's GCBench: trees built from the top and from the bottom, and a large array.
     Gcbench,
-    /// SIZE POINTERS N: allocations of one size into a ring of 1024.
-    AllocMicro,
-    /// N: messages into a ring of 200,000, each timed.
-    LatencyRing,
-    /// SECONDS GARBAGE: 10,000 requests a second on 10 million live objects, timed from when each is due.
-    LatencyGraph,
-    /// N: forced collections of a random graph.
-    FullMark,
-    /// N: pointer stores, with the collector idle and busy.
-    Barrier,
+    /// Allocations of one size into a ring of 1024.
+    AllocMicro {
+        /// Bytes per object: 16, 32, 64, 256 or 4096.
+        #[arg(default_value_t = 16)]
+        size: u64,
+        /// Pointers per object: 0 or 2.
+        #[arg(default_value_t = 2)]
+        pointers: u64,
+        /// How many.
+        #[arg(default_value_t = 10_000_000)]
+        n: u64,
+    },
+    /// Messages into a ring of 200,000, each timed.
+    LatencyRing {
+        /// How many.
+        #[arg(default_value_t = 2_000_000)]
+        n: u64,
+    },
+    /// 10,000 requests a second on 10 million live objects, timed from when each is due.
+    LatencyGraph {
+        /// For how long.
+        #[arg(default_value_t = 10)]
+        seconds: u64,
+        /// Bytes of short-lived buffers per request.
+        #[arg(default_value_t = 8192)]
+        garbage: u64,
+    },
+    /// Forced collections of a random graph.
+    FullMark {
+        /// Objects.
+        #[arg(default_value_t = 5_000_000)]
+        n: u64,
+    },
+    /// Pointer stores at random, with the collector idle and busy.
+    Barrier {
+        /// How many.
+        #[arg(default_value_t = 10_000_000)]
+        n: u64,
+    },
+    /// Single operations beside their baselines, interleaved: a table.
+    Micro {
+        /// Only groups whose name contains this.
+        #[arg(default_value = "")]
+        filter: String,
+        /// Rounds; each runs every operation once.
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,0 +1,386 @@
+//! Cells, idle and while a cycle is marking.
+//!
+//! Marking is held open by the mutator itself: it answers handshakes until its own mode is the one of marking, and stays in
+//! that region. The collector really is in that phase and can't leave it: its next wave needs this mutator's answer. That
+//! the mode is the right one is seen from outside: the first exclusive lock of a fresh cell then claims it, and the second
+//! finds it claimed; in no other mode is that so.
+
+use std::cell::{Cell, RefCell};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use gc_core::{Cause, Gc, GcCell, GcMutex, GcRefCell, Kind, Mutation, Mutator, Owned, Root, Shared, Trace};
+use parking_lot::Mutex;
+
+use super::{Group, Run, group};
+use crate::flavour::Flavour;
+
+/// Cells, a power of two: all in the first-level cache.
+const CELLS: usize = 512;
+/// Fresh cells per cycle for what happens once in a cycle.
+const FRESH: usize = 4096;
+
+/// Runs `f` in a region in which this mutator is in the mode of marking.
+fn while_marking<S: Flavour, R>(
+    mutator: &mut Mutator<S>,
+    heap: &S::Heap,
+    f: impl for<'gc> FnOnce(&'gc Mutation<'gc, S>) -> R,
+) -> R {
+    let claims = || S::statistics(heap).interruptions(Cause::Claim).count();
+    let mut f = Some(f);
+    loop {
+        mutator.start_collection();
+        let result = mutator.mutate(|mc| {
+            let probe = S::alloc(mc, GcMutex::new(Some(S::alloc(mc, 0_u64))));
+            let before = claims();
+            drop(probe.lock(mc));
+            let first = claims();
+            drop(probe.lock(mc));
+            let marking = first == before + 1 && claims() == first;
+            marking.then(|| f.take().expect("taken once")(mc))
+        });
+        if let Some(result) = result {
+            return result;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// As `while_marking`, as often as it takes for `n` operations; `pass(mc, count)` gives the time of `count` of them, at most
+/// `FRESH`.
+fn passes_while_marking<S: Flavour>(
+    mutator: &mut Mutator<S>,
+    heap: &S::Heap,
+    n: u64,
+    pass: impl for<'gc> Fn(&'gc Mutation<'gc, S>, usize) -> Duration,
+) -> Duration {
+    let mut left = n;
+    let mut elapsed = Duration::ZERO;
+    while left > 0 {
+        let count = left.min(FRESH as u64);
+        elapsed += while_marking(mutator, heap, |mc| pass(mc, count as usize));
+        left -= count;
+    }
+    elapsed
+}
+
+fn heap<S: Flavour>() -> (S::Heap, Mutator<S>) {
+    let heap = S::heap(gc_core::Config::new());
+    let mutator = S::mutator(&heap);
+    (heap, mutator)
+}
+
+// ---- one word
+
+#[derive(Trace)]
+struct Node<'gc> {
+    next: GcCell<'gc, Option<Gc<'gc, Node<'gc>>>>,
+}
+
+type Nodes<'gc> = [Gc<'gc, Node<'gc>>];
+
+fn nodes<S: Flavour>(mutator: &mut Mutator<S>) -> Root<[Gc<'static, Node<'static>>], S> {
+    mutator.mutate(|mc| {
+        let nodes = S::alloc_slice(mc, (0..CELLS).map(|_| S::alloc(mc, Node { next: GcCell::new(None) })));
+        for node in nodes.iter() {
+            node.next.set(mc, Some(nodes[0]));
+        }
+        mc.root(nodes)
+    })
+}
+
+#[inline(always)]
+fn store_words<'gc, S: Kind>(mc: &Mutation<'gc, S>, nodes: &Nodes<'gc>, n: u64) -> Duration {
+    let nodes = &nodes[..CELLS];
+    let since = Instant::now();
+    for i in 0..n as usize {
+        nodes[i % CELLS].next.set(mc, Some(nodes[i * 7 % CELLS]));
+    }
+    since.elapsed()
+}
+
+fn set_idle<S: Flavour>() -> Run {
+    let (_heap, mut mutator) = heap::<S>();
+    let root = nodes(&mut mutator);
+    Box::new(move |n| {
+        let _alive = &_heap;
+        mutator.mutate(|mc| store_words(mc, &root.get(mc), n))
+    })
+}
+
+fn set_marking<S: Flavour>() -> Run {
+    let (heap, mut mutator) = heap::<S>();
+    let root = nodes(&mut mutator);
+    Box::new(move |n| while_marking(&mut mutator, &heap, |mc| store_words(mc, &root.get(mc), n)))
+}
+
+struct PlainNode<'a> {
+    next: Cell<Option<&'a PlainNode<'a>>>,
+}
+
+fn set_plain() -> Run {
+    Box::new(move |n| {
+        let bump = bumpalo::Bump::new();
+        let nodes: Vec<&PlainNode<'_>> =
+            (0..CELLS).map(|_| &*bump.alloc(PlainNode { next: Cell::new(None) })).collect();
+        let nodes = &nodes[..CELLS];
+        for node in nodes {
+            node.next.set(Some(nodes[0]));
+        }
+        let since = Instant::now();
+        for i in 0..n as usize {
+            nodes[i % CELLS].next.set(Some(nodes[i * 7 % CELLS]));
+        }
+        let elapsed = since.elapsed();
+        black_box(nodes[3].next.get().is_some());
+        elapsed
+    })
+}
+
+// ---- compound cells
+
+/// What a compound cell holds: a number, and a pointer that makes its barrier necessary.
+#[derive(Trace, Clone, Copy)]
+struct Held<'gc> {
+    number: u64,
+    pointer: Option<Gc<'gc, u64>>,
+}
+
+type RefCells<'gc> = [Gc<'gc, GcRefCell<'gc, Held<'gc>>>];
+
+fn ref_cells<'gc>(mc: &Mutation<'gc, Owned>, count: usize) -> Gc<'gc, RefCells<'gc>> {
+    let pointer = Some(mc.alloc(1_u64));
+    mc.alloc_slice((0..count).map(|_| mc.alloc(GcRefCell::new(Held { number: 1, pointer }))))
+}
+
+type RefCellsRoot = Root<[Gc<'static, GcRefCell<'static, Held<'static>>>], Owned>;
+
+fn ref_cells_root() -> (gc_core::LocalHeap, Mutator<Owned>, RefCellsRoot) {
+    let (heap, mut mutator) = heap::<Owned>();
+    let root = mutator.mutate(|mc| mc.root(ref_cells(mc, CELLS)));
+    (heap, mutator, root)
+}
+
+/// Times `body(cell)` over the cells, round and round.
+macro_rules! over_cells {
+    ($cells:expr, $n:expr, |$cell:ident| $body:expr) => {{
+        let cells = &$cells[..CELLS];
+        let since = Instant::now();
+        for i in 0..$n as usize {
+            let $cell = &cells[i % CELLS];
+            $body;
+        }
+        since.elapsed()
+    }};
+}
+
+fn borrow_idle() -> Run {
+    let (heap, mut mutator, root) = ref_cells_root();
+    Box::new(move |n| {
+        let _alive = &heap;
+        mutator.mutate(|mc| {
+            let cells = root.get(mc);
+            let mut sum = 0u64;
+            let elapsed = over_cells!(cells, n, |cell| sum = sum.wrapping_add(cell.borrow().number));
+            black_box(sum);
+            elapsed
+        })
+    })
+}
+
+fn borrow_mut_idle() -> Run {
+    let (heap, mut mutator, root) = ref_cells_root();
+    Box::new(move |n| {
+        let _alive = &heap;
+        mutator.mutate(|mc| {
+            let cells = root.get(mc);
+            over_cells!(cells, n, |cell| cell.borrow_mut(mc).number += 1)
+        })
+    })
+}
+
+/// Cells born while marking are not claimed yet: the first exclusive borrow shades, in every one of them.
+fn borrow_mut_first() -> Run {
+    let (heap, mut mutator) = heap::<Owned>();
+    Box::new(move |n| {
+        passes_while_marking(&mut mutator, &heap, n, |mc, count| {
+            let cells = ref_cells(mc, count);
+            let since = Instant::now();
+            for cell in cells.iter() {
+                cell.borrow_mut(mc).number += 1;
+            }
+            since.elapsed()
+        })
+    })
+}
+
+fn borrow_mut_later() -> Run {
+    let (heap, mut mutator) = heap::<Owned>();
+    Box::new(move |n| {
+        while_marking(&mut mutator, &heap, |mc| {
+            let cells = ref_cells(mc, CELLS);
+            for cell in cells.iter() {
+                cell.borrow_mut(mc).number += 1;
+            }
+            over_cells!(cells, n, |cell| cell.borrow_mut(mc).number += 1)
+        })
+    })
+}
+
+/// What the plain cells hold.
+type PlainHeld = (u64, Option<&'static u64>);
+
+fn plain_ref_cells() -> Vec<Box<RefCell<PlainHeld>>> {
+    (0..CELLS).map(|_| Box::new(RefCell::new((1, Some(&1))))).collect()
+}
+
+fn plain_borrow() -> Run {
+    let cells = plain_ref_cells();
+    Box::new(move |n| {
+        let mut sum = 0u64;
+        let elapsed = over_cells!(cells, n, |cell| sum = sum.wrapping_add(cell.borrow().0));
+        black_box(sum);
+        elapsed
+    })
+}
+
+fn plain_borrow_mut() -> Run {
+    let cells = plain_ref_cells();
+    Box::new(move |n| over_cells!(cells, n, |cell| cell.borrow_mut().0 += 1))
+}
+
+// ---- mutexes
+
+fn mutexes<'gc>(mc: &Mutation<'gc, Shared>, count: usize) -> Gc<'gc, [Gc<'gc, GcMutex<'gc, Held<'gc>>>]> {
+    let pointer = Some(mc.alloc(1_u64));
+    mc.alloc_slice((0..count).map(|_| mc.alloc(GcMutex::new(Held { number: 1, pointer }))))
+}
+
+fn mutex_idle() -> Run {
+    let (heap, mut mutator) = heap::<Shared>();
+    let root = mutator.mutate(|mc| mc.root(mutexes(mc, CELLS)));
+    Box::new(move |n| {
+        let _alive = &heap;
+        mutator.mutate(|mc| {
+            let cells = root.get(mc);
+            over_cells!(cells, n, |cell| cell.lock(mc).number += 1)
+        })
+    })
+}
+
+fn mutex_first() -> Run {
+    let (heap, mut mutator) = heap::<Shared>();
+    Box::new(move |n| {
+        passes_while_marking(&mut mutator, &heap, n, |mc, count| {
+            let cells = mutexes(mc, count);
+            let since = Instant::now();
+            for cell in cells.iter() {
+                cell.lock(mc).number += 1;
+            }
+            since.elapsed()
+        })
+    })
+}
+
+fn mutex_later() -> Run {
+    let (heap, mut mutator) = heap::<Shared>();
+    Box::new(move |n| {
+        while_marking(&mut mutator, &heap, |mc| {
+            let cells = mutexes(mc, CELLS);
+            for cell in cells.iter() {
+                cell.lock(mc).number += 1;
+            }
+            over_cells!(cells, n, |cell| cell.lock(mc).number += 1)
+        })
+    })
+}
+
+fn plain_mutex() -> Run {
+    let cells: Vec<Box<Mutex<PlainHeld>>> = (0..CELLS).map(|_| Box::new(Mutex::new((1, Some(&1))))).collect();
+    Box::new(move |n| over_cells!(cells, n, |cell| cell.lock().0 += 1))
+}
+
+// ---- reads
+
+/// A chain through all cells, the next one 7 further on.
+fn read_gc() -> Run {
+    let (heap, mut mutator) = heap::<Owned>();
+    let root = nodes(&mut mutator);
+    mutator.mutate(|mc| {
+        let nodes = root.get(mc);
+        for (i, node) in nodes.iter().enumerate() {
+            node.next.set(mc, Some(nodes[(i + 7) % CELLS]));
+        }
+    });
+    Box::new(move |n| {
+        let _alive = &heap;
+        mutator.mutate(|mc| {
+            let mut node = root.get(mc)[0];
+            let since = Instant::now();
+            for _ in 0..n {
+                node = node.next.get().expect("a ring");
+            }
+            let elapsed = since.elapsed();
+            black_box(Gc::addr(node));
+            elapsed
+        })
+    })
+}
+
+fn read_plain() -> Run {
+    Box::new(move |n| {
+        let bump = bumpalo::Bump::new();
+        let nodes: Vec<&PlainNode<'_>> =
+            (0..CELLS).map(|_| &*bump.alloc(PlainNode { next: Cell::new(None) })).collect();
+        for (i, node) in nodes.iter().enumerate() {
+            node.next.set(Some(nodes[(i + 7) % CELLS]));
+        }
+        let mut node = nodes[0];
+        let since = Instant::now();
+        for _ in 0..n {
+            node = node.next.get().expect("a ring");
+        }
+        let elapsed = since.elapsed();
+        black_box(std::ptr::from_ref(node));
+        elapsed
+    })
+}
+
+pub(super) fn groups() -> Vec<Group> {
+    vec![
+        group("read", 1_000_000, vec![("gc-core", read_gc), ("&T", read_plain)]),
+        group(
+            "cell_set",
+            1_000_000,
+            vec![
+                ("local idle", set_idle::<Owned>),
+                ("local marking", set_marking::<Owned>),
+                ("shared idle", set_idle::<Shared>),
+                ("shared marking", set_marking::<Shared>),
+                ("gc-arena", super::arena::cell_set),
+                ("Cell", set_plain),
+            ],
+        ),
+        group("ref_cell_borrow", 1_000_000, vec![("idle", borrow_idle), ("RefCell", plain_borrow)]),
+        group(
+            "ref_cell_borrow_mut",
+            1_000_000,
+            vec![
+                ("idle", borrow_mut_idle),
+                ("later in a cycle", borrow_mut_later),
+                ("first in a cycle", borrow_mut_first),
+                ("RefCell", plain_borrow_mut),
+            ],
+        ),
+        group(
+            "mutex_lock",
+            300_000,
+            vec![
+                ("idle", mutex_idle),
+                ("later in a cycle", mutex_later),
+                ("first in a cycle", mutex_first),
+                ("parking_lot", plain_mutex),
+            ],
+        ),
+    ]
+}
