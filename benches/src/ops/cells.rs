@@ -14,54 +14,46 @@ use parking_lot::Mutex;
 
 use super::{Group, Run, group};
 use crate::flavour::Flavour;
+use crate::rng::Rng;
 
 /// Cells, a power of two: all in the first-level cache.
 const CELLS: usize = 512;
 /// Fresh cells per cycle for what happens once in a cycle.
-const FRESH: usize = 4096;
+const FRESH: usize = 1 << 14;
+/// Objects whose marking lasts for as long as it takes to make the fresh cells: some milliseconds.
+const BALLAST: usize = 1 << 18;
 
-/// Runs `f` in a region in which this mutator is in the mode of marking.
-fn while_marking<S: Flavour, R>(
-    mutator: &mut Mutator<S>,
-    heap: &S::Heap,
-    f: impl for<'gc> FnOnce(&'gc Mutation<'gc, S>) -> R,
-) -> R {
+/// Whether this mutator is in the mode of marking.
+fn is_marking<'gc, S: Flavour>(mc: &Mutation<'gc, S>, heap: &S::Heap) -> bool {
     let claims = || S::statistics(heap).interruptions(Cause::Claim).count();
-    let mut f = Some(f);
-    loop {
-        mutator.start_collection();
-        let result = mutator.mutate(|mc| {
-            let probe = S::alloc(mc, GcMutex::new(Some(S::alloc(mc, 0_u64))));
-            let before = claims();
-            drop(probe.lock(mc));
-            let first = claims();
-            drop(probe.lock(mc));
-            let marking = first == before + 1 && claims() == first;
-            marking.then(|| f.take().expect("taken once")(mc))
-        });
-        if let Some(result) = result {
-            return result;
-        }
-        std::thread::yield_now();
-    }
+    let probe = S::alloc(mc, GcMutex::new(Some(S::alloc(mc, 0_u64))));
+    let before = claims();
+    drop(probe.lock(mc));
+    let first = claims();
+    drop(probe.lock(mc));
+    first == before + 1 && claims() == first
 }
 
-/// As `while_marking`, as often as it takes for `n` operations; `pass(mc, count)` gives the time of `count` of them, at most
-/// `FRESH`.
-fn passes_while_marking<S: Flavour>(
-    mutator: &mut Mutator<S>,
-    heap: &S::Heap,
-    n: u64,
-    pass: impl for<'gc> Fn(&'gc Mutation<'gc, S>, usize) -> Duration,
-) -> Duration {
-    let mut left = n;
-    let mut elapsed = Duration::ZERO;
-    while left > 0 {
-        let count = left.min(FRESH as u64);
-        elapsed += while_marking(mutator, heap, |mc| pass(mc, count as usize));
-        left -= count;
-    }
-    elapsed
+/// The time that `run` takes while marking, with what `prepare` made. Allocating may end the mode, so it is looked at last.
+macro_rules! while_marking {
+    ($mutator:expr, $heap:expr, |$mc:ident| $prepare:expr, |$made:ident| $run:expr) => {
+        loop {
+            $mutator.start_collection();
+            let elapsed: Option<Duration> = $mutator.mutate(|$mc| {
+                let $made = $prepare;
+                is_marking($mc, &$heap).then(|| $run)
+            });
+            if let Some(elapsed) = elapsed {
+                break elapsed;
+            }
+            std::thread::yield_now();
+        }
+    };
+}
+
+/// Something to mark.
+fn ballast<S: Flavour>(mutator: &mut Mutator<S>) -> Root<[Gc<'static, u64>], S> {
+    mutator.mutate(|mc| mc.root(S::alloc_slice(mc, (0..BALLAST).map(|number| S::alloc(mc, number as u64)))))
 }
 
 fn heap<S: Flavour>() -> (S::Heap, Mutator<S>) {
@@ -111,7 +103,7 @@ fn set_idle<S: Flavour>() -> Run {
 fn set_marking<S: Flavour>() -> Run {
     let (heap, mut mutator) = heap::<S>();
     let root = nodes(&mut mutator);
-    Box::new(move |n| while_marking(&mut mutator, &heap, |mc| store_words(mc, &root.get(mc), n)))
+    Box::new(move |n| while_marking!(mutator, heap, |mc| root.get(mc), |nodes| store_words(mc, &nodes, n)))
 }
 
 struct PlainNode<'a> {
@@ -133,6 +125,84 @@ fn set_plain() -> Run {
         }
         let elapsed = since.elapsed();
         black_box(nodes[3].next.get().is_some());
+        elapsed
+    })
+}
+
+// ---- one word, at random: the data of the workload `barrier`
+
+/// 16 MiB of objects and 8 MiB of pointers to them: stores miss the caches.
+const OBJECTS: usize = 1 << 20;
+
+#[derive(Trace)]
+struct Object<'gc> {
+    p: GcCell<'gc, Option<Gc<'gc, Object<'gc>>>>,
+    v: u64,
+}
+
+fn objects<S: Flavour>(mutator: &mut Mutator<S>) -> Root<[Gc<'static, Object<'static>>], S> {
+    let root = mutator.mutate(|mc| {
+        let object = |v| S::alloc(mc, Object { p: GcCell::new(None), v });
+        mc.root(S::alloc_slice(mc, (0..OBJECTS).map(|v| object(v as u64))))
+    });
+    mutator.collect();
+    root
+}
+
+/// Two indices of one random number.
+#[inline(always)]
+fn indices(rng: &mut Rng) -> (usize, usize) {
+    let x = rng.next();
+    ((x >> 32) as usize % OBJECTS, x as usize % OBJECTS)
+}
+
+fn store_at_random<'gc, S: Kind>(mc: &Mutation<'gc, S>, objects: &[Gc<'gc, Object<'gc>>], n: u64) -> Duration {
+    let objects = &objects[..OBJECTS];
+    let mut rng = Rng::new();
+    let since = Instant::now();
+    for _ in 0..n {
+        let (i, j) = indices(&mut rng);
+        objects[i].p.set(mc, Some(objects[j]));
+    }
+    let elapsed = since.elapsed();
+    black_box(objects[0].v);
+    elapsed
+}
+
+fn random_idle<S: Flavour>() -> Run {
+    let (heap, mut mutator) = heap::<S>();
+    let root = objects(&mut mutator);
+    Box::new(move |n| {
+        let _alive = &heap;
+        mutator.mutate(|mc| store_at_random(mc, &root.get(mc), n))
+    })
+}
+
+fn random_marking<S: Flavour>() -> Run {
+    let (heap, mut mutator) = heap::<S>();
+    let root = objects(&mut mutator);
+    Box::new(move |n| while_marking!(mutator, heap, |mc| root.get(mc), |objects| store_at_random(mc, &objects, n)))
+}
+
+struct PlainObject<'a> {
+    p: Cell<Option<&'a PlainObject<'a>>>,
+    v: u64,
+}
+
+fn random_plain() -> Run {
+    Box::new(move |n| {
+        let bump = bumpalo::Bump::with_capacity(OBJECTS * size_of::<PlainObject<'_>>());
+        let object = |v| &*bump.alloc(PlainObject { p: Cell::new(None), v });
+        let objects: Vec<&PlainObject<'_>> = (0..OBJECTS).map(|v| object(v as u64)).collect();
+        let objects = &objects[..OBJECTS];
+        let mut rng = Rng::new();
+        let since = Instant::now();
+        for _ in 0..n {
+            let (i, j) = indices(&mut rng);
+            objects[i].p.set(Some(objects[j]));
+        }
+        let elapsed = since.elapsed();
+        black_box((objects[0].v, objects[3].p.get().is_some()));
         elapsed
     })
 }
@@ -202,23 +272,30 @@ fn borrow_mut_idle() -> Run {
 /// Cells born while marking are not claimed yet: the first exclusive borrow shades, in every one of them.
 fn borrow_mut_first() -> Run {
     let (heap, mut mutator) = heap::<Owned>();
+    let ballast = ballast(&mut mutator);
     Box::new(move |n| {
-        passes_while_marking(&mut mutator, &heap, n, |mc, count| {
-            let cells = ref_cells(mc, count);
-            let since = Instant::now();
-            for cell in cells.iter() {
-                cell.borrow_mut(mc).number += 1;
-            }
-            since.elapsed()
-        })
+        let _alive = &ballast;
+        let mut left = n as usize;
+        let mut elapsed = Duration::ZERO;
+        while left > 0 {
+            let count = left.min(FRESH);
+            elapsed += while_marking!(mutator, heap, |mc| ref_cells(mc, count), |cells| {
+                let since = Instant::now();
+                for cell in cells.iter() {
+                    cell.borrow_mut(mc).number += 1;
+                }
+                since.elapsed()
+            });
+            left -= count;
+        }
+        elapsed
     })
 }
 
 fn borrow_mut_later() -> Run {
     let (heap, mut mutator) = heap::<Owned>();
     Box::new(move |n| {
-        while_marking(&mut mutator, &heap, |mc| {
-            let cells = ref_cells(mc, CELLS);
+        while_marking!(mutator, heap, |mc| ref_cells(mc, CELLS), |cells| {
             for cell in cells.iter() {
                 cell.borrow_mut(mc).number += 1;
             }
@@ -230,12 +307,12 @@ fn borrow_mut_later() -> Run {
 /// What the plain cells hold.
 type PlainHeld = (u64, Option<&'static u64>);
 
-fn plain_ref_cells() -> Vec<Box<RefCell<PlainHeld>>> {
-    (0..CELLS).map(|_| Box::new(RefCell::new((1, Some(&1))))).collect()
+fn plain_ref_cells(count: usize) -> Vec<Box<RefCell<PlainHeld>>> {
+    (0..count).map(|_| Box::new(RefCell::new((1, Some(&1))))).collect()
 }
 
 fn plain_borrow() -> Run {
-    let cells = plain_ref_cells();
+    let cells = plain_ref_cells(CELLS);
     Box::new(move |n| {
         let mut sum = 0u64;
         let elapsed = over_cells!(cells, n, |cell| sum = sum.wrapping_add(cell.borrow().0));
@@ -245,8 +322,20 @@ fn plain_borrow() -> Run {
 }
 
 fn plain_borrow_mut() -> Run {
-    let cells = plain_ref_cells();
+    let cells = plain_ref_cells(CELLS);
     Box::new(move |n| over_cells!(cells, n, |cell| cell.borrow_mut().0 += 1))
+}
+
+/// Each cell once, as those that are borrowed for the first time.
+fn plain_borrow_mut_each() -> Run {
+    let cells = plain_ref_cells(FRESH);
+    Box::new(move |n| {
+        let since = Instant::now();
+        for i in 0..n as usize {
+            cells[i % FRESH].borrow_mut().0 += 1;
+        }
+        since.elapsed()
+    })
 }
 
 // ---- mutexes
@@ -270,23 +359,30 @@ fn mutex_idle() -> Run {
 
 fn mutex_first() -> Run {
     let (heap, mut mutator) = heap::<Shared>();
+    let ballast = ballast(&mut mutator);
     Box::new(move |n| {
-        passes_while_marking(&mut mutator, &heap, n, |mc, count| {
-            let cells = mutexes(mc, count);
-            let since = Instant::now();
-            for cell in cells.iter() {
-                cell.lock(mc).number += 1;
-            }
-            since.elapsed()
-        })
+        let _alive = &ballast;
+        let mut left = n as usize;
+        let mut elapsed = Duration::ZERO;
+        while left > 0 {
+            let count = left.min(FRESH);
+            elapsed += while_marking!(mutator, heap, |mc| mutexes(mc, count), |cells| {
+                let since = Instant::now();
+                for cell in cells.iter() {
+                    cell.lock(mc).number += 1;
+                }
+                since.elapsed()
+            });
+            left -= count;
+        }
+        elapsed
     })
 }
 
 fn mutex_later() -> Run {
     let (heap, mut mutator) = heap::<Shared>();
     Box::new(move |n| {
-        while_marking(&mut mutator, &heap, |mc| {
-            let cells = mutexes(mc, CELLS);
+        while_marking!(mutator, heap, |mc| mutexes(mc, CELLS), |cells| {
             for cell in cells.iter() {
                 cell.lock(mc).number += 1;
             }
@@ -361,25 +457,35 @@ pub(super) fn groups() -> Vec<Group> {
                 ("Cell", set_plain),
             ],
         ),
+        group(
+            "cell_set_at_random",
+            500_000,
+            vec![
+                ("local idle", random_idle::<Owned>),
+                ("local marking", random_marking::<Owned>),
+                ("shared idle", random_idle::<Shared>),
+                ("shared marking", random_marking::<Shared>),
+                ("Cell", random_plain),
+            ],
+        ),
         group("ref_cell_borrow", 1_000_000, vec![("idle", borrow_idle), ("RefCell", plain_borrow)]),
         group(
             "ref_cell_borrow_mut",
             1_000_000,
-            vec![
-                ("idle", borrow_mut_idle),
-                ("later in a cycle", borrow_mut_later),
-                ("first in a cycle", borrow_mut_first),
-                ("RefCell", plain_borrow_mut),
-            ],
+            vec![("idle", borrow_mut_idle), ("later in a cycle", borrow_mut_later), ("RefCell", plain_borrow_mut)],
         ),
         group(
             "mutex_lock",
             300_000,
+            vec![("idle", mutex_idle), ("later in a cycle", mutex_later), ("parking_lot", plain_mutex)],
+        ),
+        group(
+            "first_in_a_cycle",
+            FRESH as u64,
             vec![
-                ("idle", mutex_idle),
-                ("later in a cycle", mutex_later),
-                ("first in a cycle", mutex_first),
-                ("parking_lot", plain_mutex),
+                ("GcRefCell::borrow_mut", borrow_mut_first),
+                ("GcMutex::lock", mutex_first),
+                ("RefCell::borrow_mut", plain_borrow_mut_each),
             ],
         ),
     ]
