@@ -380,26 +380,13 @@ impl Record {
 
     // ---- barriers
 
-    /// Shades what `trace` shows (word cells' old values).
-    #[cold]
-    #[inline(never)]
+    /// Shades what `trace` shows, at the latest in the next answer (`shade` I3).
+    #[inline]
     pub(crate) fn shade<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
         self.counts.barrier_hit();
         // SAFETY: I1: barriers run inside regions.
         let tracer = unsafe { self.tracer() };
         // SAFETY: only values of the region's own brand come here.
         trace(unsafe { tracer.rebrand() });
-        tracer.flush();
-    }
-
-    /// Shades what a word cell held: at most one pointer, without the detour through the buffer's prefetches.
-    #[inline]
-    pub(crate) fn shade_word<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
-        self.counts.barrier_hit();
-        // SAFETY: I1: barriers run inside regions.
-        let tracer = unsafe { self.tracer() };
-        // SAFETY: only values of the region's own brand come here.
-        trace(unsafe { tracer.rebrand() });
-        tracer.flush();
     }
 }

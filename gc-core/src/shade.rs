@@ -4,6 +4,12 @@
 //! I2. Every object that a mutator marked stands in its buffer until it is handed in; a hand-in is counted, so that a wave
 //!     in which one happened is not clean. Buffers go in at H3, in every wave, when they are full, and when a mutator
 //!     leaves; what is left at H4 is discarded (its marks are set and all are black by then).
+//! I3. A barrier only puts the old pointers into its tracer's buffer; they are shaded when that is full, in every answer
+//!     before the hand-in, and when the mutator leaves. So a mutator goes on with deletions that are not shaded yet, as Go's
+//!     do with theirs in the write barrier's buffer. A wave stays sound: let Z be white and reachable, and deleted by a
+//!     mutator that has answered. As the queues were empty, Z was reached only through some Y that another mutator had
+//!     deleted before its own answer. If Y is white in that answer, it is handed in, and the wave is not clean. If it is
+//!     not, somebody marked it since the request, and looked at the word before.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
