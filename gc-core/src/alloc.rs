@@ -39,7 +39,7 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
     /// Allocates `value`, or says why there is no memory; `value` is dropped then.
     ///
     /// # Errors
-    /// When the system or the configured limit refuses.
+    /// When the address space is full.
     #[inline]
     pub fn try_alloc<T: Trace<'gc> + Storable<S> + 'gc>(&self, value: T) -> Result<Gc<'gc, T>, AllocError> {
         let slot = self.sized_slot::<T>()?;

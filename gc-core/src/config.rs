@@ -32,7 +32,7 @@ impl Config {
         self
     }
 
-    /// Bytes below which no cycle is started (scaled by growth as Go does: the goal is never below this). Default 4 MiB.
+    /// The goal is never below this, in bytes: a heap of less is collected on demand only. Default 4 MiB.
     #[must_use]
     pub fn min_heap(mut self, bytes: usize) -> Self {
         self.min_heap = bytes;
