@@ -22,7 +22,9 @@ use crate::type_info::{PageBits, TypeInfo};
 const REPORT: usize = 64 << 10;
 /// Slots up to this size are scanned by assisting mutators: some microseconds each.
 const SHORT: usize = 32 << 10;
-/// Pages between two looks at the clock.
+/// Bytes of objects scanned between two looks at the clock of who has little time: a few microseconds.
+const SCANNED_PER_LOOK: usize = 4 << 10;
+/// .. and pages, if there is less on each.
 const PAGES_PER_LOOK: u32 = 8;
 
 /// What the markers of a heap share.
@@ -107,7 +109,7 @@ impl Marker {
     /// What is left in the queue can be stolen.
     pub(crate) fn work_until(&mut self, work: &Work<'_>, bytes: usize, until: Duration, since: Instant) -> usize {
         let space = self.tracer.space();
-        let mut pages = 0;
+        let (mut pages, mut looked_at) = (0, 0);
         while self.unreported < bytes {
             let Some(page) = self.next_page(work) else { break };
             let span = space.span_of(space.page_base(page)).expect("a queued page belongs to a span");
@@ -117,8 +119,11 @@ impl Marker {
                 self.scan(page);
             }
             pages += 1;
-            if pages % PAGES_PER_LOOK == 0 && since.elapsed() >= until {
-                break;
+            if pages == PAGES_PER_LOOK || self.unreported - looked_at >= SCANNED_PER_LOOK {
+                (pages, looked_at) = (0, self.unreported);
+                if since.elapsed() >= until {
+                    break;
+                }
             }
         }
         self.tracer.flush();
