@@ -23,28 +23,28 @@ use allocator::{Allocated, SweepProgress};
 
 use crate::control::Control;
 use crate::heap::HeapCore;
+use crate::marker::Marker;
 use crate::mode::Handshake;
 use crate::pacer::Found;
 use crate::record::Record;
 use crate::stats::CycleReport;
-use crate::team::Team;
+use crate::team::{Marking, Team};
 
 /// Spans swept in one go before the thread looks up.
 const SWEEP_BATCH: usize = 256;
 
-/// The collector's thread: runs cycles until the heap ends.
-pub(crate) fn collector_thread(heap: &Arc<HeapCore>) {
-    let mut collector = Collector::new(heap);
-    while let Some(number) = heap.control.next_cycle() {
-        collector.run(heap, number);
+/// A job of the pool: runs cycles for as long as some are wanted.
+pub(crate) fn run_cycles(heap: &Arc<HeapCore>) {
+    let mut collector = Some(heap.control.begin_run());
+    while let Some(number) = heap.control.next_cycle(&mut collector) {
+        collector.as_mut().expect("given back at the end only").run(heap, number);
     }
-    drop(collector);
     if heap.control.ends_on_collector() {
         crate::teardown::finish(heap);
     }
 }
 
-/// What the collector's thread keeps from cycle to cycle.
+/// What the runner of a heap's cycles keeps from one to the next.
 pub(crate) struct Collector {
     pub(crate) team: Team,
     /// The mutators asked in a handshake, kept for its memory.
@@ -56,9 +56,9 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub(crate) fn new(heap: &HeapCore) -> Collector {
+    pub(crate) fn new(marking: &Arc<Marking>, marker: Marker) -> Collector {
         Collector {
-            team: Team::new(heap),
+            team: Team::new(marking, marker),
             asked: Vec::new(),
             allocated_before: Allocated::default(),
             live: Allocated::default(),

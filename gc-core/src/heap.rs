@@ -15,12 +15,14 @@ use allocator::{AllocError, Arena, Space};
 use crate::claim::FIRST_EPOCH;
 use crate::config::Config;
 use crate::control::Control;
+use crate::cycle::Collector;
 use crate::drops::Drops;
 use crate::error::MutatorError;
 use crate::kind::{Kind, Owned, Shared};
 use crate::mode::{Handshake, Mode};
 use crate::mutator::Mutator;
 use crate::pacer::Pacing;
+use crate::pool::pool;
 use crate::record::Record;
 use crate::rendezvous::Rendezvous;
 use crate::root_table::RootTable;
@@ -70,7 +72,10 @@ impl HeapCore {
         let shades = Arc::new(Shades::new());
         // Of mutators that would assist at once, no more can than there are processors.
         let assistants = if shared && !cfg!(loom) { crate::config::cores() } else { 1 };
-        let marking = Marking::new(space, &shades, config.markers, assistants);
+        let (marking, marker) = Marking::new(space, &shades, config.markers, assistants);
+        let marking = Arc::new(marking);
+        let collector = Collector::new(&marking, marker);
+        pool().enter();
         Ok(Arc::new(HeapCore {
             shared,
             pacing: Pacing::new(&config),
@@ -88,8 +93,8 @@ impl HeapCore {
             rendezvous: Rendezvous::new(),
             roots: RootTable::new(),
             shades,
-            marking: Arc::new(marking),
-            control: Control::new(),
+            marking,
+            control: Control::new(collector),
             drops: Drops::new(),
             epoch: AtomicU32::new(FIRST_EPOCH),
             owners: AtomicUsize::new(1),

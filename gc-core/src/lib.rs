@@ -64,6 +64,7 @@ mod marker;
 mod mode;
 mod mutator;
 mod pacer;
+mod pool;
 mod record;
 mod rendezvous;
 mod root;

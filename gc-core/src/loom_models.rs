@@ -60,28 +60,38 @@ fn advance(core: &HeapCore, handshakes: impl IntoIterator<Item = Handshake>) {
 /// A cycle in the hands of the model's main thread.
 struct Cycle {
     core: Arc<HeapCore>,
-    collector: Collector,
+    /// Taken from the heap, as the runner of its cycles does, and given back at the end.
+    collector: Option<Collector>,
     report: CycleReport,
 }
 
 impl Cycle {
     /// H1 to H3 and the walk of the roots.
     fn begin(core: &Arc<HeapCore>) -> Cycle {
-        let (mut collector, mut report) = (Collector::new(core), CycleReport::default());
+        let (mut collector, mut report) = (core.control.begin_run(), CycleReport::default());
         collector.root(core, &mut report);
-        Cycle { core: core.clone(), collector, report }
+        Cycle { core: core.clone(), collector: Some(collector), report }
     }
 
     /// Marks until nothing is grey, and ends nothing.
     fn mark_once(&mut self) {
-        self.collector.team.begin(self.core.epoch());
-        self.collector.team.mark_until_quiet();
-        self.collector.team.end();
+        let collector = self.collector.as_mut().expect("given back at the end");
+        collector.team.begin(self.core.epoch());
+        collector.team.mark_until_quiet();
+        collector.team.end();
     }
 
     /// Marks to Done.
     fn mark(&mut self) {
-        self.collector.mark(&self.core, &mut self.report);
+        let collector = self.collector.as_mut().expect("given back at the end");
+        collector.mark(&self.core, &mut self.report);
+    }
+}
+
+impl Drop for Cycle {
+    fn drop(&mut self) {
+        let more = self.core.control.next_cycle(&mut self.collector);
+        assert_eq!(more, None, "the models' heaps collect when they are told to");
     }
 }
 

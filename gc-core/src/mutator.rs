@@ -81,6 +81,9 @@ impl<S: Kind> Mutator<S> {
 
     /// Collects, and waits until a full cycle that began after this call is over: everything unreachable at the call is
     /// dropped and its memory free.
+    ///
+    /// # Panics
+    /// When the system can start no thread for it.
     pub fn collect(&mut self) {
         Control::collect(&self.record);
     }

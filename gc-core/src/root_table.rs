@@ -43,7 +43,7 @@ struct Entries {
     /// Parallel to the entries.
     places: Vec<Box<[Place]>>,
     /// Indices that were ever used.
-    len: usize,
+    used: usize,
     /// The first free index.
     free: usize,
     /// The first entry without handles that the walk has yet to see (I2).
@@ -69,13 +69,13 @@ impl Entries {
             self.free = self.place(index).next;
             return index;
         }
-        let index = self.len;
+        let index = self.used;
         if index == self.segments.len() * SEGMENT {
             let entry = |index| RootEntry { handles: AtomicUsize::new(0), index };
             self.segments.push((index..index + SEGMENT).map(entry).collect());
             self.places.push(vec![Place { target: None, next: END }; SEGMENT].into());
         }
-        self.len += 1;
+        self.used += 1;
         index
     }
 
@@ -108,7 +108,7 @@ impl RootTable {
             entries: Mutex::new(Entries {
                 segments: Vec::new(),
                 places: Vec::new(),
-                len: 0,
+                used: 0,
                 free: END,
                 zombie: END,
                 live: 0,
@@ -170,7 +170,7 @@ impl RootTable {
         loop {
             {
                 let mut entries = self.entries.lock();
-                let end = entries.len.min(seen + STRIDE);
+                let end = entries.used.min(seen + STRIDE);
                 if seen == end {
                     entries.pinned = false;
                     break;

@@ -1,4 +1,4 @@
-//! The markers of one heap: [`Marking`] is what they share, [`Team`] the collector's thread and its helpers.
+//! The markers of one heap: [`Marking`] is what they share, [`Team`] the thread that runs its cycle, and helpers.
 //!
 //! I1. Who marks in a cycle (a helper, an assisting mutator) enters under the lock while `marking` is on, and leaves when its
 //!     queue may be stolen from. `end` turns it off and waits for all who are inside: after it nobody scans.
@@ -11,10 +11,9 @@ use allocator::Space;
 
 use crate::assist::Progress;
 use crate::grey::GreyQueue;
-use crate::heap::HeapCore;
 use crate::marker::{Marker, Work};
+use crate::pool::pool;
 use crate::shade::Shades;
-use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, spin_loop, yield_now};
 
 /// Looks for work that an idle marker takes before it sleeps.
@@ -36,7 +35,6 @@ pub(crate) struct Sleepers {
 struct TeamState {
     marking: bool,
     epoch: u32,
-    stop: bool,
     /// Helpers and assisting mutators that take part in the marking that is on.
     inside: usize,
     /// Objects that they marked in it.
@@ -83,20 +81,26 @@ pub(crate) struct Marking {
     shades: Arc<Shades>,
     sleepers: Sleepers,
     pub(crate) progress: Progress,
-    /// The team's markers, until it is made.
-    for_team: Mutex<Vec<Marker>>,
+    /// The team's markers, but for the first one, and those that are helping.
+    helpers: Mutex<Vec<Marker>>,
     /// Markers for mutators that assist; each of those inside has one.
     for_assists: Mutex<Vec<Marker>>,
 }
 
 impl Marking {
-    /// With `markers` for the collector's threads and `assistants` for mutators.
-    pub(crate) fn new(space: &'static Space, shades: &Arc<Shades>, markers: usize, assistants: usize) -> Marking {
+    /// With `markers` for the collector's threads, the first of which is for the [`Team`], and `assistants` for mutators.
+    pub(crate) fn new(
+        space: &'static Space,
+        shades: &Arc<Shades>,
+        markers: usize,
+        assistants: usize,
+    ) -> (Marking, Marker) {
         let (queue, workers) = GreyQueue::new(markers + assistants);
         let mut all: Vec<_> =
             workers.into_iter().enumerate().map(|(index, worker)| Marker::new(index, space, worker)).collect();
         let for_assists = all.split_off(markers);
-        Marking {
+        let first = all.swap_remove(0);
+        let marking = Marking {
             queue,
             shades: shades.clone(),
             sleepers: Sleepers {
@@ -105,9 +109,10 @@ impl Marking {
                 wake: Condvar::new(),
             },
             progress: Progress::new(),
-            for_team: Mutex::new(all),
+            helpers: Mutex::new(all),
             for_assists: Mutex::new(for_assists),
-        }
+        };
+        (marking, first)
     }
 
     fn work(&self) -> Work<'_> {
@@ -136,29 +141,16 @@ impl Marking {
     }
 }
 
-/// The collector's thread and its helpers.
+/// The thread that runs the cycle, and its helpers.
 pub(crate) struct Team {
     shared: Arc<Marking>,
     marker: Marker,
-    helpers: Vec<JoinHandle<()>>,
 }
 
 impl Team {
-    /// The heap's only team. Helper threads start here and sleep.
-    pub(crate) fn new(heap: &HeapCore) -> Team {
-        let shared = heap.marking.clone();
-        let mut all = std::mem::take(&mut *shared.for_team.lock()).into_iter();
-        let marker = all.next().expect("a heap has one team, and at least one marker is configured");
-        let helpers = all
-            .map(|mut helper| {
-                let shared = shared.clone();
-                thread::Builder::new()
-                    .name(format!("gc-marker-{}", helper.index))
-                    .spawn(move || help(&mut helper, &shared))
-                    .expect("the system can start the configured marker threads")
-            })
-            .collect();
-        Team { shared, marker, helpers }
+    /// A team with this first marker.
+    pub(crate) fn new(shared: &Arc<Marking>, marker: Marker) -> Team {
+        Team { shared: shared.clone(), marker }
     }
 
     /// The collector's own marker, for roots.
@@ -166,13 +158,20 @@ impl Team {
         &mut self.marker
     }
 
-    /// Marking begins: claims count, helpers look for work.
+    /// Marking begins: claims count, helpers are called.
     pub(crate) fn begin(&mut self, epoch: u32) {
         self.marker.set_claims(Some(epoch));
-        let mut state = self.shared.sleepers.lock.lock();
-        state.marking = true;
-        state.epoch = epoch;
-        self.shared.sleepers.wake.notify_all();
+        {
+            let mut state = self.shared.sleepers.lock.lock();
+            state.marking = true;
+            state.epoch = epoch;
+        }
+        // A helper of the last cycle that comes only now helps in this one; without a thread there is one helper less.
+        let helpers = self.shared.helpers.lock().len();
+        for _ in 0..helpers {
+            let shared = self.shared.clone();
+            let _ = pool().run(move || help(&shared));
+        }
     }
 
     /// Marks until no marker holds work and nothing waits in a queue or a batch; the number of hand-ins seen until then.
@@ -192,7 +191,7 @@ impl Team {
         unreachable!("markers come to an end")
     }
 
-    /// Marking is over: helpers sleep, and none holds a claim or a page. How many objects were marked.
+    /// Marking is over: nobody is inside, and holds a claim or a page. How many objects were marked.
     pub(crate) fn end(&mut self) -> u64 {
         self.marker.set_claims(None);
         let sleepers = &self.shared.sleepers;
@@ -206,38 +205,19 @@ impl Team {
     }
 }
 
-impl Drop for Team {
-    fn drop(&mut self) {
-        {
-            let mut state = self.shared.sleepers.lock.lock();
-            state.stop = true;
-            self.shared.sleepers.wake.notify_all();
-        }
-        for helper in self.helpers.drain(..) {
-            helper.join().expect("a helper does not panic: a trace that does aborts");
-        }
-    }
-}
-
-/// A helper's thread: sleeps between markings.
-fn help(marker: &mut Marker, shared: &Marking) {
-    let sleepers = &shared.sleepers;
-    loop {
-        {
-            let mut state = sleepers.lock.lock();
-            while !state.marking && !state.stop {
-                sleepers.wake.wait(&mut state);
-            }
-            if state.stop {
-                return;
-            }
-        }
-        let Some(epoch) = sleepers.enter() else { continue };
+/// A helper's job in one cycle.
+fn help(shared: &Marking) {
+    let Some(epoch) = shared.sleepers.enter() else { return };
+    let marker = shared.helpers.lock().pop();
+    let mut marked = 0;
+    if let Some(mut marker) = marker {
         marker.set_claims(Some(epoch));
-        while help_once(marker, shared) {}
+        while help_once(&mut marker, shared) {}
         marker.set_claims(None);
-        sleepers.leave(marker.take_marked());
+        marked = marker.take_marked();
+        shared.helpers.lock().push(marker);
     }
+    shared.sleepers.leave(marked);
 }
 
 /// Works, or waits for work; false when marking is over.

@@ -118,6 +118,12 @@ impl<'gc> Tracer<'gc> {
         self.len = 0;
     }
 
+    /// Whether the buffer holds this pointer.
+    #[cfg(all(test, loom))]
+    pub(crate) fn is_pending(&self, addr: usize) -> bool {
+        self.edges[..self.len].iter().flatten().any(|edge| edge.addr().get() == addr)
+    }
+
     pub(crate) fn space(&self) -> &'static Space {
         self.space
     }
