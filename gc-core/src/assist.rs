@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cycle::Budget;
 use crate::heap::HeapCore;
 use crate::pacer::{AssistInputs, assist_ratio};
 use crate::record::Record;
@@ -89,7 +90,8 @@ impl Record {
             return;
         }
         let began = Instant::now();
-        let scanned = self.heap.marking.assist(debt, QUANTUM, since);
+        let budget = Budget { until: Some(since + QUANTUM), bytes: debt };
+        let scanned = self.heap.marking.assist(&budget);
         self.debt.set(debt.saturating_sub(scanned));
         if scanned < debt && self.heap.pacing.is_overdue(&self.heap.arena) {
             // Beyond the goal, and nothing to do here: who has the work may wait for a processor.

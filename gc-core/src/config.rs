@@ -16,13 +16,21 @@ pub struct Config {
     pub(crate) min_heap: usize,
     pub(crate) markers: usize,
     pub(crate) automatic: bool,
+    pub(crate) threads: bool,
     pub(crate) zeal: Option<u32>,
 }
 
 impl Config {
     /// The defaults: growth 100 %, a minimum heap of 4 MiB, a quarter of the cores for marking.
     pub fn new() -> Self {
-        Config { growth: 100, min_heap: 4 << 20, markers: cores().div_ceil(4), automatic: true, zeal: None }
+        Config {
+            growth: 100,
+            min_heap: 4 << 20,
+            markers: cores().div_ceil(4),
+            automatic: true,
+            threads: true,
+            zeal: None,
+        }
     }
 
     /// By how many percent of the live bytes the heap may grow before a cycle must have ended (Go's GOGC). Default 100.

@@ -15,9 +15,12 @@
 //! pinned since before it, so the walk finds whatever they named at that moment.
 //!
 //! Everything is swept and dropped before the next cycle begins.
+//!
+//! A cycle is taken in steps ([`Collector::step`]), each of which does something or says what it waits for. A thread of the
+//! pool takes them one after the other ([`run_cycles`]); on a heap without threads its mutators do, in slices (`drive`).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allocator::{Allocated, SweepProgress};
 
@@ -30,8 +33,60 @@ use crate::record::Record;
 use crate::stats::CycleReport;
 use crate::team::{Marking, Team};
 
-/// Spans swept in one go before the thread looks up.
+/// Spans swept in one step: some ten microseconds' work.
 const SWEEP_BATCH: usize = 256;
+/// How long a thread of the pool marks before it looks whether it may go on.
+const MARK_SLICE: Duration = Duration::from_millis(1);
+
+/// How much a caller of [`Collector::step`] has to spend.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// No step goes on after this.
+    pub(crate) until: Option<Instant>,
+    /// Bytes of objects to scan.
+    pub(crate) bytes: usize,
+}
+
+impl Budget {
+    pub(crate) const UNBOUNDED: Budget = Budget { until: None, bytes: usize::MAX };
+
+    pub(crate) fn is_spent(&self) -> bool {
+        self.bytes == 0 || self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// Time that is left.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// There is more to do at once.
+    Working,
+    /// Nothing more before all mutators have answered.
+    Waiting,
+    /// Nothing more before a local heap's owner has dropped what died.
+    Drops,
+    /// The cycle is over.
+    Over,
+}
+
+/// Where a cycle is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// None is on.
+    Rest,
+    /// A handshake was requested.
+    Asked(Handshake),
+    /// The global roots are being walked; so many were seen.
+    Walk(usize),
+    /// Markers mark.
+    Mark,
+    /// The dead are swept and dropped.
+    Sweep,
+}
 
 /// A job of the pool: runs cycles for as long as some are wanted.
 pub(crate) fn run_cycles(heap: &Arc<HeapCore>) {
@@ -44,11 +99,25 @@ pub(crate) fn run_cycles(heap: &Arc<HeapCore>) {
     }
 }
 
-/// What the runner of a heap's cycles keeps from one to the next.
+/// What the runner of a heap's cycles keeps from one to the next, and from one step to the next.
 pub(crate) struct Collector {
     pub(crate) team: Team,
+    phase: Phase,
     /// The mutators asked in a handshake, kept for its memory.
     asked: Vec<Arc<Record>>,
+    /// Hand-ins seen when the wave that is on was requested.
+    handed_in: u64,
+    report: CycleReport,
+    /// When the part of the cycle that is measured began.
+    part: Instant,
+    /// When the handshake was requested.
+    asked_at: Instant,
+    /// Bytes ever allocated when the cycle began.
+    allocated_at_begin: u64,
+    /// Drops ever run when it began.
+    drops_at_begin: u64,
+    /// Bytes born black in it.
+    born_black: usize,
     /// What had been allocated when the last cycle handed the caches over.
     allocated_before: Allocated,
     /// What survived it.
@@ -57,52 +126,181 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn new(marking: &Arc<Marking>, marker: Marker) -> Collector {
+        let now = Instant::now();
         Collector {
             team: Team::new(marking, marker),
+            phase: Phase::Rest,
             asked: Vec::new(),
+            handed_in: 0,
+            report: CycleReport::default(),
+            part: now,
+            asked_at: now,
+            allocated_at_begin: 0,
+            drops_at_begin: 0,
+            born_black: 0,
             allocated_before: Allocated::default(),
             live: Allocated::default(),
         }
     }
 
+    /// Runs a whole cycle on this thread.
     fn run(&mut self, heap: &Arc<HeapCore>, number: u64) {
-        let mut report = CycleReport {
+        self.begin(heap, number);
+        loop {
+            let budget = Budget { until: Some(Instant::now() + MARK_SLICE), ..Budget::UNBOUNDED };
+            match self.step(heap, &budget) {
+                Step::Working => {}
+                Step::Waiting => heap.rendezvous.wait(),
+                Step::Drops => {
+                    if !Control::await_drops(heap) {
+                        return self.end(heap); // the heap ends; its teardown drops what is left
+                    }
+                }
+                Step::Over => return,
+            }
+        }
+    }
+
+    /// Whether no cycle is on.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.phase == Phase::Rest
+    }
+
+    /// A cycle begins: everything up to the request of the first handshake.
+    pub(crate) fn begin(&mut self, heap: &HeapCore, number: u64) {
+        debug_assert!(self.is_at_rest());
+        self.report = CycleReport {
             number,
             began: heap.age(),
             began_at: heap.pacing.heap_bytes(&heap.arena),
             goal: heap.pacing.goal(),
             ..CycleReport::default()
         };
-        let allocated_at_begin = heap.arena.allocated_bytes();
-        let drops_before = heap.drops.run();
+        self.part = Instant::now();
+        self.allocated_at_begin = heap.arena.allocated_bytes();
+        self.drops_at_begin = heap.drops.run();
+        heap.shades.termination.reset();
+        heap.advance_epoch();
+        heap.marking.progress.begin(self.report.began_at);
+        heap.roots.pin();
+        self.ask(heap, if heap.shared { Handshake::Sync } else { Handshake::Start });
+    }
 
-        let since = Instant::now();
-        self.root(heap, &mut report);
-        report.start = since.elapsed();
-
-        let since = Instant::now();
-        self.mark(heap, &mut report);
-        report.mark = since.elapsed();
-        report.ended_at = heap.pacing.heap_bytes(&heap.arena);
-
-        let since = Instant::now();
-        if heap.shared {
-            self.ask(heap, Handshake::Ended, &mut report);
-            self.ask(heap, Handshake::Idle, &mut report);
-        } else {
-            self.ask(heap, Handshake::Finish, &mut report);
+    /// Takes the next step of the cycle that is on.
+    pub(crate) fn step(&mut self, heap: &HeapCore, budget: &Budget) -> Step {
+        match self.phase {
+            Phase::Rest => Step::Over,
+            Phase::Asked(handshake) => {
+                if !heap.rendezvous.is_complete() {
+                    return Step::Waiting;
+                }
+                self.asked.clear();
+                self.report.slowest_handshake = self.report.slowest_handshake.max(self.asked_at.elapsed());
+                self.answered(heap, handshake);
+                Step::Working
+            }
+            Phase::Walk(seen) => {
+                let marker = self.team.marker();
+                match heap.roots.walk_stride(seen, |target| marker.root(target)) {
+                    Some(seen) => self.phase = Phase::Walk(seen),
+                    None => {
+                        marker.flush();
+                        if heap.shared {
+                            self.ask(heap, Handshake::Trace);
+                        } else {
+                            self.begin_marking(heap);
+                        }
+                    }
+                }
+                Step::Working
+            }
+            Phase::Mark => {
+                if let Some(handed_in) = self.team.mark(budget) {
+                    self.handed_in = handed_in;
+                    heap.shades.termination.begin_wave();
+                    self.ask(heap, Handshake::Wave);
+                }
+                Step::Working
+            }
+            Phase::Sweep => self.sweep(heap, budget),
         }
-        heap.shades.clear();
-        report.end = since.elapsed();
-        let allocated_before = heap.arena.allocated_before();
-        let born_black = heap.pacing.take_born_black();
+    }
 
-        let since = Instant::now();
-        sweep(heap);
-        report.sweep = since.elapsed();
+    /// All mutators have answered.
+    fn answered(&mut self, heap: &HeapCore, handshake: Handshake) {
+        match handshake {
+            Handshake::Sync => self.ask(heap, Handshake::Rooted),
+            Handshake::Rooted | Handshake::Start => self.phase = Phase::Walk(0),
+            Handshake::Trace => self.begin_marking(heap),
+            Handshake::Wave => {
+                self.report.waves += 1;
+                let termination = &heap.shades.termination;
+                if heap.shades.handed_in() == self.handed_in && termination.settle() {
+                    self.report.marked = self.team.end();
+                    self.report.mark = self.take_time();
+                    self.report.ended_at = heap.pacing.heap_bytes(&heap.arena);
+                    self.ask(heap, if heap.shared { Handshake::Ended } else { Handshake::Finish });
+                } else {
+                    termination.reset();
+                    self.phase = Phase::Mark;
+                }
+            }
+            Handshake::Ended => self.ask(heap, Handshake::Idle),
+            Handshake::Idle | Handshake::Finish => {
+                heap.shades.clear();
+                self.report.end = self.take_time();
+                self.born_black = heap.pacing.take_born_black();
+                heap.arena.allow_sweep();
+                self.phase = Phase::Sweep;
+            }
+        }
+    }
+
+    fn begin_marking(&mut self, heap: &HeapCore) {
+        self.report.start = self.take_time();
+        self.team.begin(heap.epoch());
+        self.phase = Phase::Mark;
+    }
+
+    fn ask(&mut self, heap: &HeapCore, handshake: Handshake) {
+        self.asked_at = Instant::now();
+        heap.request(handshake, &mut self.asked);
+        self.phase = Phase::Asked(handshake);
+    }
+
+    /// Time since this was asked last, or since the cycle began.
+    fn take_time(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.part, now)
+    }
+
+    /// Sweeps some, and has some of the dead dropped where that is this thread's business.
+    fn sweep(&mut self, heap: &HeapCore, budget: &Budget) -> Step {
+        // Not done: spans wait whose dead have to be dropped, or a mutator is just sweeping one for itself.
+        if heap.arena.sweep(SWEEP_BATCH, &mut |_| {}) == SweepProgress::Done {
+            self.end(heap);
+            return Step::Over;
+        }
+        if heap.shared || !heap.config.threads {
+            heap.drops.run_for(heap, budget.time_left());
+            return Step::Working;
+        }
+        if heap.arena.sweep(usize::MAX, &mut |_| {}) == SweepProgress::Done {
+            self.end(heap);
+            return Step::Over;
+        }
+        Step::Drops
+    }
+
+    /// The cycle is over.
+    fn end(&mut self, heap: &HeapCore) {
+        self.phase = Phase::Rest;
+        let mut report = std::mem::take(&mut self.report);
+        report.sweep = self.take_time();
         report.live_bytes = heap.arena.live_bytes() as usize;
         report.live_objects = heap.arena.live_objects();
-        report.drops = heap.drops.run() - drops_before;
+        report.drops = heap.drops.run() - self.drops_at_begin;
+        let allocated_before = heap.arena.allocated_before();
         let born = Allocated {
             bytes: allocated_before.bytes - self.allocated_before.bytes,
             objects: allocated_before.objects - self.allocated_before.objects,
@@ -114,75 +312,31 @@ impl Collector {
         heap.pacing.cycle_over(Found {
             began_at: report.began_at,
             live: report.live_bytes,
-            born_black,
-            during: allocated_before.bytes.saturating_sub(allocated_at_begin) as usize,
+            born_black: self.born_black,
+            during: allocated_before.bytes.saturating_sub(self.allocated_at_begin) as usize,
             allocated_before: allocated_before.bytes,
         });
-
         heap.control.cycle_over(|statistics| statistics.add_cycle(report));
-    }
-
-    fn ask(&mut self, heap: &HeapCore, handshake: Handshake, report: &mut CycleReport) {
-        let took = heap.handshake(handshake, &mut self.asked);
-        report.slowest_handshake = report.slowest_handshake.max(took);
-    }
-
-    /// H1 to H3, and the walk of the global roots.
-    pub(crate) fn root(&mut self, heap: &HeapCore, report: &mut CycleReport) {
-        heap.shades.termination.reset();
-        heap.advance_epoch();
-        heap.marking.progress.begin(report.began_at);
-        heap.roots.pin();
-        if heap.shared {
-            self.ask(heap, Handshake::Sync, report);
-            self.ask(heap, Handshake::Rooted, report);
-            self.walk_roots(heap);
-            self.ask(heap, Handshake::Trace, report);
-        } else {
-            self.ask(heap, Handshake::Start, report);
-            self.walk_roots(heap);
-        }
-    }
-
-    fn walk_roots(&mut self, heap: &HeapCore) {
-        let marker = self.team.marker();
-        heap.roots.walk(|target| marker.root(target));
-        marker.flush();
-    }
-
-    /// Marks until a wave is clean.
-    pub(crate) fn mark(&mut self, heap: &HeapCore, report: &mut CycleReport) {
-        let termination = &heap.shades.termination;
-        self.team.begin(heap.epoch());
-        loop {
-            let handed_in = self.team.mark_until_quiet();
-            termination.begin_wave();
-            self.ask(heap, Handshake::Wave, report);
-            report.waves += 1;
-            if heap.shades.handed_in() == handed_in && termination.settle() {
-                break;
-            }
-            termination.reset();
-        }
-        report.marked = self.team.end();
     }
 }
 
-/// Sweeps everything, and has everything dead dropped.
-fn sweep(heap: &HeapCore) {
-    heap.arena.allow_sweep();
-    loop {
-        // `More`: spans wait whose dead have to be dropped, or a mutator is just sweeping one for itself.
-        match heap.arena.sweep(SWEEP_BATCH, &mut |_| {}) {
-            SweepProgress::Done => return,
-            SweepProgress::More if heap.shared => heap.drops.run_all(heap),
-            SweepProgress::More => {
-                if heap.arena.sweep(usize::MAX, &mut |_| {}) == SweepProgress::Done {
-                    return;
-                }
-                if !Control::await_drops(heap) {
-                    return; // the heap ends; its teardown drops what is left
-                }
+#[cfg(all(test, loom))]
+impl Collector {
+    /// H1 to H3 and the walk of the roots, for models.
+    pub(crate) fn root(&mut self, heap: &HeapCore) {
+        self.begin(heap, 1);
+        while self.phase != Phase::Mark {
+            if self.step(heap, &Budget::UNBOUNDED) == Step::Waiting {
+                heap.rendezvous.wait();
+            }
+        }
+    }
+
+    /// Marks to Done; asks for the first handshake of the end. For models.
+    pub(crate) fn finish_marking(&mut self, heap: &HeapCore) {
+        while matches!(self.phase, Phase::Mark | Phase::Asked(Handshake::Wave)) {
+            if self.step(heap, &Budget::UNBOUNDED) == Step::Waiting {
+                heap.rendezvous.wait();
             }
         }
     }

@@ -64,7 +64,7 @@ impl Drops {
     }
 
     /// Drops dead objects until none is left or `quantum` is over; true if some are left.
-    fn run_for(&self, heap: &HeapCore, quantum: Option<Duration>) -> bool {
+    pub(crate) fn run_for(&self, heap: &HeapCore, quantum: Option<Duration>) -> bool {
         let since = Instant::now();
         while let Some(mut span) = heap.arena.take_visit() {
             let (owner, slot_size) = (span.owner(), span.slot_size());

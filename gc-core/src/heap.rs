@@ -181,9 +181,9 @@ impl HeapCore {
         registry.departed_hits += record.counts.barrier_hits();
     }
 
-    /// Requests `handshake` of all mutators and waits until all have answered.
-    pub(crate) fn handshake(&self, handshake: Handshake, asked: &mut Vec<Arc<Record>>) -> Duration {
-        let since = Instant::now();
+    /// Requests `handshake` of all mutators, and answers for those that are outside. `asked` is for the caller to keep until
+    /// all have answered.
+    pub(crate) fn request(&self, handshake: Handshake, asked: &mut Vec<Arc<Record>>) {
         {
             let mut registry = self.registry.lock();
             registry.mode = handshake.next_mode(registry.mode);
@@ -201,9 +201,6 @@ impl HeapCore {
         for record in asked.iter() {
             record.act(handshake);
         }
-        self.rendezvous.wait();
-        asked.clear();
-        since.elapsed()
     }
 
     // ---- readings

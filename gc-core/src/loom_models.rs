@@ -17,10 +17,9 @@ mod registry;
 
 use std::sync::Arc;
 
-use crate::cycle::Collector;
+use crate::cycle::{Budget, Collector};
 use crate::heap::{Heap, HeapCore};
 use crate::mode::Handshake;
-use crate::stats::CycleReport;
 use crate::sync::Witness;
 use crate::trace::{Rebrand, Trace};
 use crate::tracer::Tracer;
@@ -53,7 +52,8 @@ fn heap() -> Heap {
 fn advance(core: &HeapCore, handshakes: impl IntoIterator<Item = Handshake>) {
     let mut asked = Vec::new();
     for handshake in handshakes {
-        core.handshake(handshake, &mut asked);
+        core.request(handshake, &mut asked);
+        core.rendezvous.wait();
     }
 }
 
@@ -62,29 +62,27 @@ struct Cycle {
     core: Arc<HeapCore>,
     /// Taken from the heap, as the runner of its cycles does, and given back at the end.
     collector: Option<Collector>,
-    report: CycleReport,
 }
 
 impl Cycle {
     /// H1 to H3 and the walk of the roots.
     fn begin(core: &Arc<HeapCore>) -> Cycle {
-        let (mut collector, mut report) = (core.control.begin_run(), CycleReport::default());
-        collector.root(core, &mut report);
-        Cycle { core: core.clone(), collector: Some(collector), report }
+        let mut collector = core.control.begin_run();
+        collector.root(core);
+        Cycle { core: core.clone(), collector: Some(collector) }
     }
 
     /// Marks until nothing is grey, and ends nothing.
     fn mark_once(&mut self) {
         let collector = self.collector.as_mut().expect("given back at the end");
-        collector.team.begin(self.core.epoch());
-        collector.team.mark_until_quiet();
+        while collector.team.mark(&Budget::UNBOUNDED).is_none() {}
         collector.team.end();
     }
 
     /// Marks to Done.
     fn mark(&mut self) {
         let collector = self.collector.as_mut().expect("given back at the end");
-        collector.mark(&self.core, &mut self.report);
+        collector.finish_marking(&self.core);
     }
 }
 

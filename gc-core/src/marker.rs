@@ -6,11 +6,10 @@
 //!     its mutator answered H3.
 //! I3. A panic in a user's `trace` can't be survived: objects would be missed. It aborts the process with a message.
 
-use std::time::{Duration, Instant};
-
 use allocator::{GRANULE, PageId, Space};
 
 use crate::assist::Progress;
+use crate::cycle::Budget;
 use crate::grey::{GreyQueue, MarkerSink, begin_scan};
 use crate::shade::Shades;
 use crate::sync::deque::Worker;
@@ -26,6 +25,25 @@ const SHORT: usize = 32 << 10;
 const SCANNED_PER_LOOK: usize = 4 << 10;
 /// .. and pages, if there is less on each.
 const PAGES_PER_LOOK: u32 = 8;
+
+/// Says when to look at the clock.
+#[derive(Default)]
+struct Clock {
+    pages: u32,
+    looked_at: usize,
+}
+
+impl Clock {
+    /// One more page is scanned, `scanned` bytes in all.
+    fn is_time(&mut self, scanned: usize) -> bool {
+        self.pages += 1;
+        let is_time = self.pages == PAGES_PER_LOOK || scanned - self.looked_at >= SCANNED_PER_LOOK;
+        if is_time {
+            *self = Clock { pages: 0, looked_at: scanned };
+        }
+        is_time
+    }
+}
 
 /// What the markers of a heap share.
 pub(crate) struct Work<'a> {
@@ -93,24 +111,37 @@ impl Marker {
         std::mem::take(&mut self.sink().marked)
     }
 
-    /// Marks until neither its own queue, nor the mutators' batches, nor another marker's queue has anything.
-    pub(crate) fn work(&mut self, work: &Work<'_>) {
-        while let Some(page) = self.next_page(work).or_else(|| work.queue.take_long()) {
+    /// Marks until neither its own queue, nor the mutators' batches, nor another marker's queue has anything, or the budget is
+    /// spent; whether it is.
+    pub(crate) fn work(&mut self, work: &Work<'_>, budget: &Budget) -> bool {
+        let mut clock = Clock::default();
+        let mut scanned = 0;
+        let spent = loop {
+            if scanned + self.unreported >= budget.bytes {
+                break true;
+            }
+            let Some(page) = self.next_page(work).or_else(|| work.queue.take_long()) else { break false };
             self.scan(page);
             work.sleepers.wake_some(|| self.sink().worker.len());
+            if budget.until.is_some() && clock.is_time(scanned + self.unreported) && budget.is_spent() {
+                break true;
+            }
             if self.unreported >= REPORT {
+                scanned += self.unreported;
                 work.progress.background(std::mem::take(&mut self.unreported));
             }
-        }
+        };
+        self.tracer.flush();
         work.progress.background(std::mem::take(&mut self.unreported));
+        spent
     }
 
-    /// A mutator's part: marks until `bytes` are scanned, `until` is over, or there is nothing to do; the bytes scanned.
-    /// What is left in the queue can be stolen.
-    pub(crate) fn work_until(&mut self, work: &Work<'_>, bytes: usize, until: Duration, since: Instant) -> usize {
+    /// A mutator's part: marks until the budget is spent, or there is nothing to do; the bytes scanned. What is left in the
+    /// queue can be stolen.
+    pub(crate) fn assist(&mut self, work: &Work<'_>, budget: &Budget) -> usize {
         let space = self.tracer.space();
-        let (mut pages, mut looked_at) = (0, 0);
-        while self.unreported < bytes {
+        let mut clock = Clock::default();
+        while self.unreported < budget.bytes {
             let Some(page) = self.next_page(work) else { break };
             let span = space.span_of(space.page_base(page)).expect("a queued page belongs to a span");
             if span.slot_size() > SHORT {
@@ -118,12 +149,8 @@ impl Marker {
             } else {
                 self.scan(page);
             }
-            pages += 1;
-            if pages == PAGES_PER_LOOK || self.unreported - looked_at >= SCANNED_PER_LOOK {
-                (pages, looked_at) = (0, self.unreported);
-                if since.elapsed() >= until {
-                    break;
-                }
+            if clock.is_time(self.unreported) && budget.is_spent() {
+                break;
             }
         }
         self.tracer.flush();

@@ -163,30 +163,20 @@ impl RootTable {
         self.entries.lock().pinned = true;
     }
 
-    /// Shows all entries to `visit`, in strides outside the lock, and lets go of the dropped ones.
-    pub(crate) fn walk(&self, mut visit: impl FnMut(NonNull<()>)) {
-        let mut seen = 0;
-        let mut stride: Vec<NonNull<()>> = Vec::with_capacity(STRIDE);
-        loop {
-            {
-                let mut entries = self.entries.lock();
-                let end = entries.used.min(seen + STRIDE);
-                if seen == end {
-                    entries.pinned = false;
-                    break;
-                }
-                stride.extend((seen..end).filter_map(|index| entries.place(index).target));
-                seen = end;
-            }
-            stride.drain(..).for_each(&mut visit);
+    /// Shows the next entries to `visit`, outside the lock, when `seen` were shown before: how many are now, or `None` if that
+    /// was all. Then the dropped ones are let go.
+    pub(crate) fn walk_stride(&self, seen: usize, visit: impl FnMut(NonNull<()>)) -> Option<usize> {
+        let mut entries = self.entries.lock();
+        let end = entries.used.min(seen + STRIDE);
+        if entries.pinned && seen != end {
+            let targets: Vec<_> = (seen..end).filter_map(|index| entries.place(index).target).collect();
+            drop(entries);
+            targets.into_iter().for_each(visit);
+            return Some(end);
         }
-        // What is dropped from now on is let go at once, so this comes to an end.
-        loop {
-            let mut entries = self.entries.lock();
-            if !(0..STRIDE).all(|_| entries.let_zombie_go()) {
-                return;
-            }
-        }
+        // What is dropped from now on is let go at once, so the rest comes to an end.
+        entries.pinned = false;
+        (0..STRIDE).all(|_| entries.let_zombie_go()).then_some(seen)
     }
 
     /// The number of roots.
@@ -205,7 +195,11 @@ mod tests {
 
     fn walked(table: &RootTable) -> Vec<usize> {
         let mut seen = Vec::new();
-        table.walk(|target| seen.push(target.addr().get() / 16));
+        let mut at = Some(0);
+        table.pin();
+        while let Some(from) = at {
+            at = table.walk_stride(from, |target| seen.push(target.addr().get() / 16));
+        }
         seen.sort_unstable();
         seen
     }

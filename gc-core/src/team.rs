@@ -5,11 +5,11 @@
 //! I2. `end` is called at Done: the queues are empty then, and stay so, for no shade finds a white object any more.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use allocator::Space;
 
 use crate::assist::Progress;
+use crate::cycle::Budget;
 use crate::grey::GreyQueue;
 use crate::marker::{Marker, Work};
 use crate::pool::pool;
@@ -120,9 +120,9 @@ impl Marking {
         Work { queue, shades, sleepers, progress }
     }
 
-    /// A mutator in Trace, in a region or not, marks until `bytes` are scanned or `until` is over; the bytes scanned. It
-    /// waits for nobody: with no marker or no work to be had it scans less.
-    pub(crate) fn assist(&self, bytes: usize, until: Duration, since: Instant) -> usize {
+    /// A mutator in Trace, in a region or not, marks until the budget is spent; the bytes scanned. It waits for nobody: with no
+    /// marker or no work to be had it scans less.
+    pub(crate) fn assist(&self, budget: &Budget) -> usize {
         let Some(epoch) = self.sleepers.enter() else { return 0 };
         let marker = self.for_assists.lock().pop();
         let Some(mut marker) = marker else {
@@ -131,7 +131,7 @@ impl Marking {
         };
         marker.set_claims(Some(epoch));
         self.queue.become_active();
-        let scanned = marker.work_until(&self.work(), bytes, until, since);
+        let scanned = marker.assist(&self.work(), budget);
         self.queue.become_idle();
         marker.set_claims(None);
         let marked = marker.take_marked();
@@ -145,12 +145,14 @@ impl Marking {
 pub(crate) struct Team {
     shared: Arc<Marking>,
     marker: Marker,
+    /// Looks in vain for the others to come to their end.
+    waits: u32,
 }
 
 impl Team {
     /// A team with this first marker.
     pub(crate) fn new(shared: &Arc<Marking>, marker: Marker) -> Team {
-        Team { shared: shared.clone(), marker }
+        Team { shared: shared.clone(), marker, waits: 0 }
     }
 
     /// The collector's own marker, for roots.
@@ -174,21 +176,29 @@ impl Team {
         }
     }
 
-    /// Marks until no marker holds work and nothing waits in a queue or a batch; the number of hand-ins seen until then.
-    pub(crate) fn mark_until_quiet(&mut self) -> u64 {
+    /// Marks until the budget is spent or there is nothing to do. If no marker holds work then, and nothing waits in a queue
+    /// or a batch: the number of hand-ins seen until then.
+    pub(crate) fn mark(&mut self, budget: &Budget) -> Option<u64> {
         let Marking { queue, shades, .. } = &*self.shared;
-        for spin in 1_u32.. {
-            queue.become_active();
-            self.marker.work(&self.shared.work());
-            queue.become_idle();
-            // Before the last look for batches: a hand-in after that look is counted after this reading.
-            let handed_in = shades.handed_in();
-            if shades.is_empty() && queue.is_quiet() {
-                return handed_in;
-            }
-            if cfg!(loom) || spin.is_multiple_of(SPINS) { yield_now() } else { spin_loop() }
+        queue.become_active();
+        let spent = self.marker.work(&self.shared.work(), budget);
+        queue.become_idle();
+        if spent {
+            return None;
         }
-        unreachable!("markers come to an end")
+        // Before the last look for batches: a hand-in after that look is counted after this reading.
+        let handed_in = shades.handed_in();
+        if shades.is_empty() && queue.is_quiet() {
+            self.waits = 0;
+            return Some(handed_in);
+        }
+        self.waits += 1;
+        if cfg!(loom) || self.waits.is_multiple_of(SPINS) {
+            yield_now()
+        } else {
+            spin_loop()
+        }
+        None
     }
 
     /// Marking is over: nobody is inside, and holds a claim or a page. How many objects were marked.
@@ -226,7 +236,7 @@ fn help_once(marker: &mut Marker, shared: &Marking) -> bool {
     for patience in 1..=PATIENCE {
         if !queue.is_empty() || !shades.is_empty() {
             queue.become_active();
-            marker.work(&shared.work());
+            marker.work(&shared.work(), &Budget::UNBOUNDED);
             queue.become_idle();
         }
         if cfg!(loom) || patience.is_multiple_of(SPINS) { yield_now() } else { spin_loop() }
