@@ -178,6 +178,9 @@ impl Control {
         while state.runner != Runner::Nobody {
             self.progress.wait(&mut state);
         }
+        if let Some(collector) = &mut state.collector {
+            collector.abandon();
+        }
         true
     }
 

@@ -161,6 +161,11 @@ impl Collector {
         }
     }
 
+    /// The heap ends, in whatever phase: nobody is asked for anything any more.
+    pub(crate) fn abandon(&mut self) {
+        self.asked.clear();
+    }
+
     /// Whether no cycle is on.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.phase == Phase::Rest
