@@ -326,6 +326,9 @@ impl Record {
         };
         if self.heap.pacing.is_due(&self.heap.arena) {
             Control::start(&self.heap);
+            if !self.heap.config.threads {
+                self.state.attend();
+            }
         }
         self.recorder.lock().interrupted(Cause::Refill, since.elapsed());
         if self.mode() == Mode::Trace {

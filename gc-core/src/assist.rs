@@ -85,7 +85,7 @@ impl Record {
         let ratio = assist_ratio(progress.inputs(&self.heap));
         let owed = (self.allocated_since_assist().saturating_mul(ratio) / 1024).saturating_add(self.debt.get());
         let debt = progress.pay(owed.min(MOST));
-        if debt < LEAST {
+        if debt < LEAST || self.heap.control.is_inhibited() {
             self.debt.set(debt);
             return;
         }

@@ -61,6 +61,15 @@ impl Config {
         self
     }
 
+    /// Whether the collector has threads of its own. Default true; without, its work is done in the slices that the mutators
+    /// give it ([`Mutator::collect_for`](crate::Mutator::collect_for) and its like), in [`collect`](crate::Mutator::collect),
+    /// and, once the heap has outgrown its goal, at safepoints and allocations, some ten microseconds each.
+    #[must_use]
+    pub fn threads(mut self, yes: bool) -> Self {
+        self.threads = yes;
+        self
+    }
+
     /// Runs a full collection at every `nth` region's end and scope safepoint, to find bugs early: a program that
     /// behaves otherwise under zeal has one. Slow.
     #[must_use]

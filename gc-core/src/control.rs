@@ -6,11 +6,13 @@
 //!     something to do. It holds the core, never an owner.
 //! I3. Whether it is to go on or stops is decided under the lock: a request is either seen by it, or finds that nobody runs.
 
+use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::cycle::Collector;
-use crate::heap::HeapCore;
+use crate::heap::{HeapCore, Owner};
 use crate::pool::pool;
 use crate::record::Record;
 use crate::stats::Statistics;
@@ -32,9 +34,28 @@ struct State {
     /// The last owner went on the collector's thread, which ends the heap itself.
     ends_on_collector: bool,
     runner: Runner,
+    /// Guards that inhibit collection.
+    inhibited: usize,
+    /// Calls of `collect`, which none of them inhibits.
+    forced: usize,
     /// What runs cycles; the runner has it while there is one.
     collector: Option<Collector>,
     statistics: Statistics,
+}
+
+impl State {
+    fn is_inhibited(&self) -> bool {
+        self.inhibited != 0 && self.forced == 0
+    }
+
+    /// The number of the next cycle, which begins now, if one is wanted and may begin.
+    fn next_number(&mut self) -> Option<u64> {
+        let wanted = self.requested > self.completed && !self.shutdown && !self.is_inhibited();
+        wanted.then(|| {
+            self.started = self.completed + 1;
+            self.started
+        })
+    }
 }
 
 /// Who runs the heap's cycles (I2).
@@ -75,9 +96,59 @@ impl Control {
         }
     }
 
+    /// The calling thread becomes the runner of a heap without threads, for a slice; `None` if another thread is, or
+    /// collection is inhibited.
+    pub(crate) fn try_begin_run(&self) -> Option<Collector> {
+        let mut state = self.state.lock();
+        if state.runner != Runner::Nobody || state.is_inhibited() {
+            return None;
+        }
+        state.runner = Runner::Thread(thread::current().id());
+        state.collector.take()
+    }
+
+    /// The end of the slice that began with `try_begin_run`.
+    pub(crate) fn end_run(&self, collector: &mut Option<Collector>) {
+        let mut state = self.state.lock();
+        state.collector = collector.take();
+        state.runner = Runner::Nobody;
+        self.progress.notify_all();
+    }
+
+    /// The number of the next cycle, which begins now, if one is wanted.
+    pub(crate) fn next_number(&self) -> Option<u64> {
+        self.state.lock().next_number()
+    }
+
+    /// Whether the cycle `number` is over.
+    pub(crate) fn is_completed(&self, number: u64) -> bool {
+        self.state.lock().completed >= number
+    }
+
+    /// Waits until the cycle `number` is over or nobody runs cycles.
+    pub(crate) fn await_progress(&self, number: u64) {
+        let mut state = self.state.lock();
+        while state.completed < number && state.runner != Runner::Nobody {
+            self.progress.wait(&mut state);
+        }
+    }
+
+    /// Whether collection is inhibited.
+    pub(crate) fn is_inhibited(&self) -> bool {
+        self.state.lock().is_inhibited()
+    }
+
+    /// The runner, between two steps, waits while collection is inhibited.
+    pub(crate) fn pause(&self) {
+        let mut state = self.state.lock();
+        while state.is_inhibited() && !state.shutdown {
+            self.wake.wait(&mut state);
+        }
+    }
+
     /// Somebody runs the cycles that are wanted.
     fn ensure_runner(heap: &Arc<HeapCore>, state: &mut State) -> io::Result<()> {
-        if state.runner == Runner::Nobody {
+        if heap.config.threads && state.runner == Runner::Nobody && !state.is_inhibited() {
             let core = heap.clone();
             pool().run(move || crate::cycle::run_cycles(&core))?;
             state.runner = Runner::Called;
@@ -85,19 +156,32 @@ impl Control {
         Ok(())
     }
 
-    /// Waits for a full cycle that begins after this call. The mutator is outside.
+    /// Waits for a full cycle that begins after this call. The mutator is outside. A local heap's is not waited for while
+    /// the thread unwinds: its dead could not be dropped.
     pub(crate) fn collect(record: &Record) {
         let heap = &record.heap;
+        if !heap.shared && thread::panicking() {
+            return Self::start(heap);
+        }
         let control = &heap.control;
         let mut state = control.state.lock();
         let target = state.started + 1;
         state.requested = state.requested.max(target);
+        state.forced += 1;
+        control.wake.notify_all();
+        if !heap.config.threads {
+            drop(state);
+            heap.drive_to(target);
+            control.state.lock().forced -= 1;
+            return;
+        }
         if let Err(error) = Self::ensure_runner(heap, &mut state) {
+            state.forced -= 1;
             drop(state);
             panic!("a collection needs a thread, and the system can start none: {error}");
         }
         while state.completed < target {
-            if state.drops_due && !heap.shared && !thread::panicking() {
+            if state.drops_due && !heap.shared {
                 drop(state);
                 heap.drops.run_all(heap);
                 record.state.attended();
@@ -106,6 +190,21 @@ impl Control {
                 continue;
             }
             control.progress.wait(&mut state);
+        }
+        state.forced -= 1;
+    }
+
+    /// Collection is inhibited until `allow`.
+    fn inhibit(&self) {
+        self.state.lock().inhibited += 1;
+    }
+
+    fn allow(heap: &Arc<HeapCore>) {
+        let mut state = heap.control.state.lock();
+        state.inhibited -= 1;
+        heap.control.wake.notify_all();
+        if state.requested > state.completed {
+            let _ = Self::ensure_runner(heap, &mut state);
         }
     }
 
@@ -120,9 +219,8 @@ impl Control {
     /// is the runner no more (I3).
     pub(crate) fn next_cycle(&self, collector: &mut Option<Collector>) -> Option<u64> {
         let mut state = self.state.lock();
-        if state.requested > state.completed && !state.shutdown {
-            state.started = state.completed + 1;
-            return Some(state.started);
+        if let Some(number) = state.next_number() {
+            return Some(number);
         }
         state.collector = collector.take();
         state.runner = Runner::Nobody;
@@ -191,5 +289,29 @@ impl Control {
 
     pub(crate) fn statistics(&self) -> Statistics {
         self.state.lock().statistics.clone()
+    }
+}
+
+/// While it lives, no cycle of its heap begins, and one that is on stands still, but for [`collect`](crate::Mutator::collect):
+/// for a critical section of the program. Mutators do not assist. From [`Heap::inhibit`](crate::Heap::inhibit) and
+/// [`LocalHeap::inhibit`](crate::LocalHeap::inhibit). It stays on its thread: it is an owner of the heap, and may be the last.
+pub struct Inhibit(Owner, PhantomData<*const ()>);
+
+impl Inhibit {
+    pub(crate) fn new(owner: Owner) -> Inhibit {
+        owner.core().control.inhibit();
+        Inhibit(owner, PhantomData)
+    }
+}
+
+impl Drop for Inhibit {
+    fn drop(&mut self) {
+        Control::allow(self.0.core());
+    }
+}
+
+impl fmt::Debug for Inhibit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inhibit")
     }
 }

@@ -48,7 +48,13 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) const UNBOUNDED: Budget = Budget { until: None, bytes: usize::MAX };
+    pub(crate) const fn unbounded() -> Budget {
+        Budget { until: None, bytes: usize::MAX }
+    }
+
+    pub(crate) const fn until(moment: Instant) -> Budget {
+        Budget { until: Some(moment), bytes: usize::MAX }
+    }
 
     pub(crate) fn is_spent(&self) -> bool {
         self.bytes == 0 || self.until.is_some_and(|until| Instant::now() >= until)
@@ -147,8 +153,9 @@ impl Collector {
     fn run(&mut self, heap: &Arc<HeapCore>, number: u64) {
         self.begin(heap, number);
         loop {
-            let budget = Budget { until: Some(Instant::now() + MARK_SLICE), ..Budget::UNBOUNDED };
-            match self.step(heap, &budget) {
+            heap.control.pause();
+            let mut budget = Budget::until(Instant::now() + MARK_SLICE);
+            match self.step(heap, &mut budget) {
                 Step::Working => {}
                 Step::Waiting => heap.rendezvous.wait(),
                 Step::Drops => {
@@ -191,8 +198,8 @@ impl Collector {
         self.ask(heap, if heap.shared { Handshake::Sync } else { Handshake::Start });
     }
 
-    /// Takes the next step of the cycle that is on.
-    pub(crate) fn step(&mut self, heap: &HeapCore, budget: &Budget) -> Step {
+    /// Takes the next step of the cycle that is on, and takes what it scans off the budget.
+    pub(crate) fn step(&mut self, heap: &HeapCore, budget: &mut Budget) -> Step {
         match self.phase {
             Phase::Rest => Step::Over,
             Phase::Asked(handshake) => {
@@ -331,7 +338,7 @@ impl Collector {
     pub(crate) fn root(&mut self, heap: &HeapCore) {
         self.begin(heap, 1);
         while self.phase != Phase::Mark {
-            if self.step(heap, &Budget::UNBOUNDED) == Step::Waiting {
+            if self.step(heap, &mut Budget::unbounded()) == Step::Waiting {
                 heap.rendezvous.wait();
             }
         }
@@ -340,7 +347,7 @@ impl Collector {
     /// Marks to Done; asks for the first handshake of the end. For models.
     pub(crate) fn finish_marking(&mut self, heap: &HeapCore) {
         while matches!(self.phase, Phase::Mark | Phase::Asked(Handshake::Wave)) {
-            if self.step(heap, &Budget::UNBOUNDED) == Step::Waiting {
+            if self.step(heap, &mut Budget::unbounded()) == Step::Waiting {
                 heap.rendezvous.wait();
             }
         }

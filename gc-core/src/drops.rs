@@ -98,6 +98,9 @@ impl HeapCore {
         if thread::panicking() {
             return; // I1; the bit stays set
         }
+        if !self.config.threads {
+            return self.drive_if_overdue(record);
+        }
         record.state.attended();
         let since = Instant::now();
         if self.drops.run_for(self, Some(QUANTUM)) {

@@ -14,7 +14,7 @@ use allocator::{AllocError, Arena, Space};
 
 use crate::claim::FIRST_EPOCH;
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, Inhibit};
 use crate::cycle::Collector;
 use crate::drops::Drops;
 use crate::error::MutatorError;
@@ -332,6 +332,11 @@ impl Heap {
         Control::start(self.0.core());
     }
 
+    /// No cycle begins, and one that is on stands still, until the guard is dropped.
+    pub fn inhibit(&self) -> Inhibit {
+        Inhibit::new(self.0.clone())
+    }
+
     /// What was measured so far.
     pub fn statistics(&self) -> Statistics {
         self.0.core().statistics()
@@ -402,6 +407,11 @@ impl LocalHeap {
     /// Asks for a cycle and does not wait for it. Safe to call anywhere.
     pub fn start_collection(&self) {
         Control::start(self.0.core());
+    }
+
+    /// No cycle begins, and one that is on stands still, until the guard is dropped.
+    pub fn inhibit(&self) -> Inhibit {
+        Inhibit::new(self.0.clone())
     }
 
     /// What was measured so far.

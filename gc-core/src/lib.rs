@@ -50,6 +50,7 @@ mod claim;
 mod config;
 mod control;
 mod cycle;
+mod drive;
 mod drops;
 mod error;
 mod fat;
@@ -88,6 +89,8 @@ pub use cell::{
     GcRwLockWriteGuard, Ref, RefMut, Word,
 };
 pub use config::Config;
+pub use control::Inhibit;
+pub use drive::Slice;
 pub use error::{AllocError, MutatorError};
 pub use gc::{ByPtr, GC_ALIGN, Gc};
 pub use gc_derive::Trace;

@@ -75,7 +75,7 @@ impl Cycle {
     /// Marks until nothing is grey, and ends nothing.
     fn mark_once(&mut self) {
         let collector = self.collector.as_mut().expect("given back at the end");
-        while collector.team.mark(&Budget::UNBOUNDED).is_none() {}
+        while collector.team.mark(&mut Budget::unbounded()).is_none() {}
         collector.team.end();
     }
 

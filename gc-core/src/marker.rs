@@ -113,7 +113,7 @@ impl Marker {
 
     /// Marks until neither its own queue, nor the mutators' batches, nor another marker's queue has anything, or the budget is
     /// spent; whether it is.
-    pub(crate) fn work(&mut self, work: &Work<'_>, budget: &Budget) -> bool {
+    pub(crate) fn work(&mut self, work: &Work<'_>, budget: &mut Budget) -> bool {
         let mut clock = Clock::default();
         let mut scanned = 0;
         let spent = loop {
@@ -132,7 +132,9 @@ impl Marker {
             }
         };
         self.tracer.flush();
+        scanned += self.unreported;
         work.progress.background(std::mem::take(&mut self.unreported));
+        budget.bytes = budget.bytes.saturating_sub(scanned);
         spent
     }
 

@@ -67,6 +67,10 @@ impl<'s, S: Kind> Scope<'s, S> {
         f(&mut Scope { record: record.clone(), _scope: PhantomData })
     }
 
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// Opens a region, as [`Mutator::mutate`](crate::Mutator::mutate); locals of this scope are made and read in it.
     #[inline]
     pub fn mutate<R>(&mut self, f: impl for<'gc> FnOnce(&'gc ScopeMutation<'gc, 's, S>) -> R) -> R {

@@ -2,6 +2,7 @@
 //!
 //! Each mutator records into its own histograms under its own lock, which nobody else takes but a reader of statistics.
 
+use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -43,8 +44,19 @@ impl Cause {
 }
 
 /// A distribution of durations, as a high-dynamic-range histogram with two significant digits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Distribution(Histogram<u64>);
+
+impl fmt::Debug for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Distribution")
+            .field("count", &self.count())
+            .field("p50", &self.quantile(0.5))
+            .field("p99", &self.quantile(0.99))
+            .field("max", &self.max())
+            .finish()
+    }
+}
 
 impl Default for Distribution {
     fn default() -> Self {

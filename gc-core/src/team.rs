@@ -178,7 +178,7 @@ impl Team {
 
     /// Marks until the budget is spent or there is nothing to do. If no marker holds work then, and nothing waits in a queue
     /// or a batch: the number of hand-ins seen until then.
-    pub(crate) fn mark(&mut self, budget: &Budget) -> Option<u64> {
+    pub(crate) fn mark(&mut self, budget: &mut Budget) -> Option<u64> {
         let Marking { queue, shades, .. } = &*self.shared;
         queue.become_active();
         let spent = self.marker.work(&self.shared.work(), budget);
@@ -236,7 +236,7 @@ fn help_once(marker: &mut Marker, shared: &Marking) -> bool {
     for patience in 1..=PATIENCE {
         if !queue.is_empty() || !shades.is_empty() {
             queue.become_active();
-            marker.work(&shared.work(), &Budget::UNBOUNDED);
+            marker.work(&shared.work(), &mut Budget::unbounded());
             queue.become_idle();
         }
         if cfg!(loom) || patience.is_multiple_of(SPINS) { yield_now() } else { spin_loop() }
