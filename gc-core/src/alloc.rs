@@ -3,6 +3,7 @@
 //! The fast path bumps a pointer inside a run of free slots of a span of this very type (or, for leaves, of this size); the
 //! run's bits were set when it was opened, so nothing else is written but the object. Everything else is in `slot_slow`.
 
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, align_of, size_of};
@@ -212,7 +213,9 @@ pub struct SliceBuilder<'gc, T: 'gc> {
     len_at: *mut usize,
     capacity: usize,
     len: usize,
-    _brand: PhantomData<Gc<'gc, T>>,
+    /// Invariant in `T`: what is pushed is of the type that was asked for `Trace`, not of one with a shorter lifetime, which
+    /// its drop would read after the region.
+    _brand: PhantomData<(Gc<'gc, T>, Cell<T>)>,
 }
 
 impl<'gc, T: 'gc> SliceBuilder<'gc, T> {
