@@ -13,17 +13,21 @@
 
 mod claims;
 mod handshake;
+mod once_cell;
 mod registry;
+mod words;
 
 use std::sync::Arc;
+
+use loom::thread;
 
 use crate::cycle::{Budget, Collector};
 use crate::heap::{Heap, HeapCore};
 use crate::mode::Handshake;
-use crate::sync::Witness;
+use crate::sync::{Condvar, Mutex, Witness};
 use crate::trace::{Rebrand, Trace};
 use crate::tracer::Tracer;
-use crate::{Config, Gc, GcCell, Root};
+use crate::{Config, Gc, GcCell, Mutator, Root, Shared};
 
 /// Explores `model`. More branches than loom's default: a whole heap has hundreds of steps.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
@@ -41,6 +45,68 @@ fn explore(model: impl Fn() + Sync + Send + 'static) {
     let executions = executions.load(std::sync::atomic::Ordering::Relaxed);
     println!("{executions} executions, {:.1?}", since.elapsed());
     assert!(executions > 1, "a model with one order of its steps shows nothing");
+}
+
+/// As [`explore`], but nothing is explored before [`play`] begins and after it ends: until then each model takes one order
+/// of its steps, so that registering and warming up do not count.
+fn explore_play(model: impl Fn() + Sync + Send + 'static) {
+    explore(move || {
+        loom::stop_exploring();
+        model();
+    });
+}
+
+/// What a player does with its mutator.
+type Player = Box<dyn FnOnce(&mut Mutator<Shared>) + Send>;
+
+/// Gives a mutator back from its thread.
+struct HandedBack(Mutator<Shared>);
+
+// SAFETY: loom runs all threads of a model on one thread of the system.
+unsafe impl Send for HandedBack {}
+
+/// Registers a mutator for each player, on a thread of its own, with a span to allocate nodes from; runs `stage` on the
+/// main thread; then explores the players beside `main`.
+fn play<T, R>(heap: &Heap, stage: impl FnOnce() -> T, players: Vec<Player>, main: impl FnOnce(&mut T) -> R) -> (T, R) {
+    let gate = Arc::new((Mutex::new((0, false)), Condvar::new()));
+    let count = players.len();
+    let threads: Vec<_> = players
+        .into_iter()
+        .map(|player| {
+            let (heap, gate) = (heap.clone(), gate.clone());
+            thread::spawn(move || {
+                let mut mutator = heap.mutator().unwrap();
+                mutator.mutate(|mc| {
+                    mc.alloc(Node::new(None));
+                });
+                {
+                    let mut state = gate.0.lock();
+                    state.0 += 1;
+                    gate.1.notify_all();
+                    while !state.1 {
+                        gate.1.wait(&mut state);
+                    }
+                }
+                player(&mut mutator);
+                HandedBack(mutator)
+            })
+        })
+        .collect();
+    {
+        let mut state = gate.0.lock();
+        while state.0 < count {
+            gate.1.wait(&mut state);
+        }
+    }
+    let mut staged = stage();
+    loom::explore();
+    gate.0.lock().1 = true;
+    gate.1.notify_all();
+    let result = main(&mut staged);
+    let mutators: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    loom::stop_exploring();
+    drop(mutators);
+    (staged, result)
 }
 
 /// A shared heap that collects only when it is told to, with one marker.
@@ -94,6 +160,7 @@ impl Drop for Cycle {
 }
 
 /// An object with plain content that is written when it is made, and read when it is scanned.
+#[derive(Debug)]
 struct Node<'gc> {
     content: Witness,
     next: GcCell<'gc, Option<Gc<'gc, Node<'gc>>>>,

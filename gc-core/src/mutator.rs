@@ -97,6 +97,12 @@ impl<S: Kind> Mutator<S> {
         Control::start(self.owner.core());
     }
 
+    /// The record, for models.
+    #[cfg(all(test, loom))]
+    pub(crate) fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
     #[inline(always)]
     fn zeal(&self) {
         if self.record.heap.config.zeal.is_some() && self.record.zeal_strikes() {
