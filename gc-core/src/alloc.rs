@@ -316,6 +316,7 @@ impl Record {
         if let Some(class) = class {
             // The next run in the span at hand is some nanoseconds, and not worth a look at the clock.
             if let Some(slot) = cache.next_run(owner, class) {
+                self.opened_run(slot);
                 return Ok(slot);
             }
         }
@@ -327,6 +328,9 @@ impl Record {
             Some(class) => cache.refill(owner, class),
             None => cache.alloc_large(owner, size, align),
         };
+        if let Ok(slot) = slot {
+            self.opened_run(slot);
+        }
         if self.heap.pacing.is_due(&self.heap.arena) {
             Control::start(&self.heap);
             if !self.heap.config.threads {

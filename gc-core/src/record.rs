@@ -5,6 +5,7 @@
 //! I2. The mode changes in `answer` alone.
 
 use std::cell::{Cell, UnsafeCell};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -318,7 +319,11 @@ impl Record {
         let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
         match step {
             // What was shaded until H3, roots included, is where marking begins.
-            Handshake::Trace | Handshake::Wave => sink.hand_in(),
+            Handshake::Trace => {
+                sink.take_born_grey(self.heap.space);
+                sink.hand_in();
+            }
+            Handshake::Wave => sink.hand_in(),
             Handshake::Ended => sink.discard(),
             _ => {}
         }
@@ -360,7 +365,10 @@ impl Record {
         let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
         match self.mode.get() {
             // Counts in a wave that is on.
-            Mode::Sync | Mode::Rooted | Mode::Trace => sink.hand_in(),
+            Mode::Sync | Mode::Rooted | Mode::Trace => {
+                sink.take_born_grey(self.heap.space);
+                sink.hand_in();
+            }
             Mode::Idle | Mode::Ended => sink.discard(),
         }
         // Relaxed: see `Counts`.
@@ -375,6 +383,17 @@ impl Record {
         cache.hand_over(self.heap.arena.epoch());
         if cache.birth() == Birth::Mark {
             self.heap.pacing.add_born_black(cache.bytes_allocated() - self.black_from.get());
+        }
+    }
+
+    /// A run was opened: if its newborns are grey, its page is handed in at H3 (`shade` I4).
+    #[inline]
+    pub(crate) fn opened_run(&self, slot: NonNull<u8>) {
+        if self.mode() == Mode::Rooted {
+            // SAFETY: I1: inside a region.
+            let tracer = unsafe { self.tracer() };
+            let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
+            sink.opened_grey(self.heap.space, slot);
         }
     }
 
