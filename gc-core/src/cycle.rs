@@ -180,6 +180,12 @@ impl Collector {
 
     /// A cycle begins: everything up to the request of the first handshake.
     pub(crate) fn begin(&mut self, heap: &HeapCore, number: u64) {
+        self.open(heap, number);
+        self.ask(heap, if heap.shared { Handshake::Sync } else { Handshake::Start });
+    }
+
+    /// What precedes H1.
+    pub(crate) fn open(&mut self, heap: &HeapCore, number: u64) {
         debug_assert!(self.is_at_rest());
         self.report = CycleReport {
             number,
@@ -195,7 +201,6 @@ impl Collector {
         heap.advance_epoch();
         heap.marking.progress.begin(self.report.began_at);
         heap.roots.pin();
-        self.ask(heap, if heap.shared { Handshake::Sync } else { Handshake::Start });
     }
 
     /// Takes the next step of the cycle that is on, and takes what it scans off the budget.
@@ -268,7 +273,7 @@ impl Collector {
         }
     }
 
-    fn begin_marking(&mut self, heap: &HeapCore) {
+    pub(crate) fn begin_marking(&mut self, heap: &HeapCore) {
         self.report.start = self.take_time();
         self.team.begin(heap.epoch());
         self.phase = Phase::Mark;
@@ -342,6 +347,16 @@ impl Collector {
                 heap.rendezvous.wait();
             }
         }
+    }
+
+    /// Walks all roots, for models.
+    pub(crate) fn walk_roots(&mut self, heap: &HeapCore) {
+        let marker = self.team.marker();
+        let mut at = Some(0);
+        while let Some(seen) = at {
+            at = heap.roots.walk_stride(seen, |target| marker.root(target));
+        }
+        marker.flush();
     }
 
     /// Marks to Done; asks for the first handshake of the end. For models.

@@ -11,6 +11,7 @@
 //! Each model's header says what it shows, with which threads, and which changes of the shipped code it was seen to fail
 //! with. Lines `covers:` name the atomic fields that it exercises; `ci/loom-coverage` fails if a field has none.
 
+mod births;
 mod claims;
 mod handshake;
 mod once_cell;
@@ -138,11 +139,28 @@ impl Cycle {
         Cycle { core: core.clone(), collector: Some(collector) }
     }
 
+    /// A cycle begins; nothing is asked yet.
+    fn open(core: &Arc<HeapCore>) -> Cycle {
+        let mut collector = core.control.begin_run();
+        collector.open(core, 0);
+        Cycle { core: core.clone(), collector: Some(collector) }
+    }
+
+    /// One of H1 to H3, with what follows it.
+    fn step(&mut self, handshake: Handshake) {
+        advance(&self.core, [handshake]);
+        let collector = self.collector.as_mut().expect("given back at the end");
+        match handshake {
+            Handshake::Rooted => collector.walk_roots(&self.core),
+            Handshake::Trace => collector.begin_marking(&self.core),
+            _ => {}
+        }
+    }
+
     /// Marks until nothing is grey, and ends nothing.
     fn mark_once(&mut self) {
         let collector = self.collector.as_mut().expect("given back at the end");
         while collector.team.mark(&mut Budget::unbounded()).is_none() {}
-        collector.team.end();
     }
 
     /// Marks to Done.
