@@ -50,7 +50,7 @@ impl<S: Kind> Mutator<S> {
         Mutator { record, owner, _kind: PhantomData }
     }
 
-    pub(crate) fn record(&self) -> &Record {
+    pub(crate) fn record(&self) -> &Arc<Record> {
         &self.record
     }
 
@@ -95,12 +95,6 @@ impl<S: Kind> Mutator<S> {
     /// Asks for a cycle and does not wait for it.
     pub fn start_collection(&self) {
         Control::start(self.owner.core());
-    }
-
-    /// The record, for models.
-    #[cfg(all(test, loom))]
-    pub(crate) fn record(&self) -> &Arc<Record> {
-        &self.record
     }
 
     #[inline(always)]
