@@ -80,6 +80,14 @@ impl Distribution {
         self.0.add(&other.0).expect("an auto-resizing histogram takes any value");
     }
 
+    /// What was recorded since `earlier`, a reading of the same distribution.
+    #[must_use]
+    pub fn since(&self, earlier: &Distribution) -> Distribution {
+        let mut later = self.clone();
+        later.0.subtract(&earlier.0).expect("a distribution only grows");
+        later
+    }
+
     /// How many durations were recorded.
     pub fn count(&self) -> u64 {
         self.0.len()
@@ -207,6 +215,8 @@ pub struct Statistics {
     pub goal: usize,
     /// The most bytes ever in use at a cycle's end.
     pub peak_bytes: usize,
+    /// The most bytes ever in use at the end of a cycle's marking, as a multiple of that cycle's goal.
+    pub worst_overshoot: f64,
     /// Objects marked by barriers and local roots, ever.
     pub shaded: u64,
     /// Stores, borrows and locks that had something to shade, ever.
@@ -233,6 +243,7 @@ impl Statistics {
         self.live_bytes = report.live_bytes;
         self.live_objects = report.live_objects;
         self.peak_bytes = self.peak_bytes.max(report.ended_at);
+        self.worst_overshoot = self.worst_overshoot.max(report.ended_at as f64 / report.goal.max(1) as f64);
         let total = &mut self.total;
         total.number = report.number;
         total.start += report.start;
@@ -265,5 +276,34 @@ impl Statistics {
     /// From a handshake's request until a mutator inside a region answered it.
     pub fn handshake_latency(&self) -> Distribution {
         self.recorder.latency()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_since_an_earlier_reading_has_what_came_later() {
+        let mut times = Distribution::default();
+        times.record(Duration::from_micros(500));
+        let earlier = times.clone();
+        times.record(Duration::from_micros(3));
+        times.record(Duration::from_millis(20));
+        let later = times.since(&earlier);
+        assert_eq!(later.count(), 2);
+        assert!(later.quantile(0.5) < Duration::from_micros(4), "{:?}", later.quantile(0.5));
+        assert!(later.max() >= Duration::from_millis(20), "{:?}", later.max());
+        assert_eq!(times.since(&times.clone()).count(), 0);
+        assert_eq!(times.since(&times.clone()).max(), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_worst_overshoot_is_of_the_cycle_furthest_above_its_own_goal() {
+        let mut statistics = Statistics::default();
+        for (goal, ended_at) in [(100, 90), (10, 12), (1000, 1100)] {
+            statistics.add_cycle(CycleReport { goal, ended_at, ..CycleReport::default() });
+        }
+        assert!((statistics.worst_overshoot - 1.2).abs() < 1e-9, "{}", statistics.worst_overshoot);
     }
 }
