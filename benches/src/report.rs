@@ -75,20 +75,19 @@ impl Line {
 pub struct Watch {
     clock: Clock,
     cpu: Option<Duration>,
-    cycles: u64,
+    before: Statistics,
 }
 
 impl Watch {
     /// The measured part begins.
     pub fn start<S: Flavour>(heap: &S::Heap) -> Self {
-        let cycles = S::statistics(heap).cycles;
-        Watch { cpu: collector_cpu(), cycles, clock: Clock::new() }
+        Watch { cpu: collector_cpu(), before: S::statistics(heap), clock: Clock::new() }
     }
 
     /// The measured part is over: what goes into `extra`.
     ///
-    /// `gc_cycles` and `collector_cpu_share` are of the measured part; interruptions and phases are of the whole life of
-    /// the heap, the build of its live objects included.
+    /// All of it is of the measured part, but for `in_all`: the whole life of the heap, the build of its live objects
+    /// included.
     pub fn finish<S: Flavour>(&self, heap: &S::Heap, regions: &Regions) -> Map<String, Value> {
         let wall = self.clock.seconds();
         let cpu = collector_cpu();
@@ -97,28 +96,39 @@ impl Watch {
             (Some(before), Some(after)) => Some((after.saturating_sub(before)).as_secs_f64() / wall),
             _ => None,
         };
+        let before = &self.before;
+        let latency = statistics.handshake_latency().since(&before.handshake_latency());
         let mut extra = Map::new();
         extra.insert("heap".into(), S::NAME.into());
         extra.insert("stw_max_us".into(), 0.into());
-        extra.insert("gc_cycles".into(), (statistics.cycles - self.cycles).into());
-        extra.insert("cycles_in_all".into(), statistics.cycles.into());
+        extra.insert("gc_cycles".into(), (statistics.cycles - before.cycles).into());
         extra.insert("collector_cpu_share".into(), share.map(round3).into());
         extra.insert("longest_region_us".into(), round3(regions.longest_us()).into());
-        extra.insert("interruptions".into(), interruptions(&statistics));
-        extra.insert("handshake_latency".into(), distribution(&statistics.handshake_latency()));
-        extra.insert("slowest_handshake_us".into(), us(statistics.total.slowest_handshake).into());
-        extra.insert("phases_ms".into(), phases(&statistics));
+        let since = |cause| statistics.interruptions(cause).since(&before.interruptions(cause));
+        extra.insert("interruptions".into(), by_cause(since));
+        extra.insert("handshake_latency".into(), distribution(&latency));
+        extra.insert("phases_ms".into(), phases(before, &statistics));
         extra.insert("heap_mib".into(), heap_sizes(&statistics));
         extra.insert("rss_mib".into(), rss_mib().map(round3).into());
+        extra.insert("in_all".into(), in_all(&statistics));
         extra
     }
 }
 
-fn interruptions(statistics: &Statistics) -> Value {
+fn in_all(statistics: &Statistics) -> Value {
+    json!({
+        "gc_cycles": statistics.cycles,
+        "interruptions": by_cause(|cause| statistics.interruptions(cause)),
+        "slowest_handshake_us": us(statistics.total.slowest_handshake),
+        "worst_overshoot": round3(statistics.worst_overshoot),
+    })
+}
+
+fn by_cause(times_of: impl Fn(Cause) -> Distribution) -> Value {
     let mut by_cause = Map::new();
     let mut all = Distribution::default();
     for cause in Cause::ALL {
-        let times = statistics.interruptions(cause);
+        let times = times_of(cause);
         if times.count() != 0 {
             by_cause.insert(cause.name().into(), distribution(&times));
             all.merge(&times);
@@ -138,18 +148,27 @@ fn distribution(times: &Distribution) -> Value {
     })
 }
 
-/// Phases: the sum over all cycles and the last cycle's, in milliseconds.
-fn phases(statistics: &Statistics) -> Value {
-    let of = |cycle: &gc_core::CycleReport| {
-        json!({
-            "start": ms(cycle.start),
-            "mark": ms(cycle.mark),
-            "end": ms(cycle.end),
-            "sweep": ms(cycle.sweep),
-            "waves": cycle.waves,
-        })
-    };
-    json!({ "total": of(&statistics.total), "last": of(&statistics.last) })
+/// Phases: the sum over the cycles of the measured part, and the last cycle's.
+fn phases(before: &Statistics, now: &Statistics) -> Value {
+    let (from, to, last) = (&before.total, &now.total, &now.last);
+    json!({
+        "total": {
+            "start": ms(to.start - from.start),
+            "mark": ms(to.mark - from.mark),
+            "end": ms(to.end - from.end),
+            "sweep": ms(to.sweep - from.sweep),
+            "waves": to.waves - from.waves,
+            "marked": to.marked - from.marked,
+        },
+        "last": {
+            "start": ms(last.start),
+            "mark": ms(last.mark),
+            "end": ms(last.end),
+            "sweep": ms(last.sweep),
+            "waves": last.waves,
+            "marked": last.marked,
+        },
+    })
 }
 
 fn heap_sizes(statistics: &Statistics) -> Value {

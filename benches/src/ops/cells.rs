@@ -307,6 +307,7 @@ fn borrow_mut_later() -> Run {
 /// What the plain cells hold.
 type PlainHeld = (u64, Option<&'static u64>);
 
+#[expect(clippy::vec_box, reason = "as cells in objects: each by itself in memory, behind a pointer")]
 fn plain_ref_cells(count: usize) -> Vec<Box<RefCell<PlainHeld>>> {
     (0..count).map(|_| Box::new(RefCell::new((1, Some(&1))))).collect()
 }
