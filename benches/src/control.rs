@@ -13,8 +13,8 @@ use crate::histogram::Histogram;
 /// In between the thread spins on the clock, as it does between real requests; `hiccup_max` is its longest gap.
 pub fn empty_requests(seconds: u64) -> Value {
     const PERIOD_NS: u64 = 100_000;
-    let mut latency = Histogram::new();
     let mut gaps = Histogram::new();
+    let mut latency = Histogram::new();
     let clock = Clock::new();
     let start = clock.ns();
     let mut before = start;

@@ -1,7 +1,7 @@
 //! latency_graph: 10,000 requests a second on 10 million live objects. A request's latency counts from when it was due, not
 //! from when the program came round to it: no coordinated omission.
 
-use benches::{Clock, Flavour, Histogram, Line, Regions, Rng, Watch, empty_requests};
+use benches::{Clock, Flavour, Line, Paced, Regions, Rng, Watch, empty_requests};
 use gc_core::{Gc, GcCell, Mutation, Mutator, Root, Trace};
 
 use crate::options::{ControlKind, Options};
@@ -115,35 +115,22 @@ pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, garbage_bytes: u6
 
     let pieces = (garbage_bytes / size_of::<Buffer>() as u64) as usize;
     let requests = seconds * 1_000_000_000 / PERIOD_NS;
-    let mut latency = Histogram::new();
-    let mut service = Histogram::new();
+    let mut paced = Paced::default();
     let (mut sum, mut made) = (0u64, 0);
     let watch = Watch::start::<S>(&heap);
-    let clock = Clock::new();
-    let start = clock.ns();
-    for i in 0..requests {
-        let due = start + i * PERIOD_NS;
-        let mut began = clock.ns();
-        while began < due {
-            began = clock.ns();
-        }
+    let wall = paced.run(requests, PERIOD_NS, &mut regions, |i| {
         let answer = mutator.mutate(|mc| request(mc, Gc::as_ref(world.get(mc)), &mut rng, i, made..made + pieces));
         sum = sum.wrapping_add(answer);
         made += pieces;
-        let ended = clock.ns();
-        latency.add(ended - due);
-        service.add(ended - began);
-        regions.note(ended - began);
-    }
-    let wall = (clock.ns() - start) as f64 / 1e9;
+    });
     let extra = watch.finish::<S>(&heap, &regions);
     let beside = spinner.map(benches::Spinner::finish);
     mutator.mutate(|mc| std::hint::black_box(world.get(mc).slots[0].get().map(|node| node.w)));
-    Line::new("latency_graph", wall, requests, sum, extra)
-        .with_latencies(&latency)
+    Line::new("latency_graph", wall as f64 / 1e9, requests, sum, extra)
+        .with_latencies(&paced.latency)
         .with("build_s", build_s)
-        .with("service_p999_us", service.quantile_us(0.999))
-        .with("service_max_us", service.max_us())
+        .with("service_p999_us", paced.service.quantile_us(0.999))
+        .with("service_max_us", paced.service.max_us())
         .with("control", control)
         .with("control_spin", beside)
 }

@@ -12,8 +12,13 @@
 
 mod alloc_micro;
 mod barrier;
+mod big;
+mod company;
+mod deep;
+mod drops;
 mod full_mark;
 mod graph;
+mod many_types;
 mod options;
 mod ring;
 mod single;
@@ -38,9 +43,12 @@ fn main() {
 }
 
 fn run(options: &Options) -> Result<Line, String> {
-    let several = matches!(options.workload, Workload::BinaryTreesMt { .. });
-    if !several && options.mutators.is_some_and(|n| n != 1) {
-        return Err("this workload has one mutator".into());
+    let several = matches!(
+        options.workload,
+        Workload::BinaryTreesMt { .. } | Workload::Threads { .. } | Workload::SlowMutator { .. }
+    );
+    if !matches!(options.workload, Workload::BinaryTreesMt { .. }) && options.mutators.is_some() {
+        return Err("this workload has as many mutators as it has".into());
     }
     // One mutator is what a local heap is for; several threads need the shared one.
     match (options.heap, several) {
@@ -62,6 +70,12 @@ fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
         Workload::LatencyGraph { seconds, garbage } => Ok(graph::run::<S>(options, seconds, garbage)),
         Workload::FullMark { n } => Ok(full_mark::run::<S>(options, n)),
         Workload::Barrier { n } => Ok(barrier::run::<S>(options, n)),
+        Workload::BigArray { seconds, slots, entries } => big::run::<S>(options, seconds, slots, entries),
+        Workload::Deep { n } => Ok(deep::run::<S>(options, n)),
+        Workload::ManyTypes { n } => Ok(many_types::run::<S>(options, n)),
+        Workload::Threads { seconds } => Ok(company::threads(options, seconds)),
+        Workload::SlowMutator { seconds } => Ok(company::slow_mutator(options, seconds)),
+        Workload::Drops { n, seconds } => Ok(drops::run::<S>(options, n, seconds)),
         Workload::Micro { .. } => unreachable!("a table, not a run"),
     }
 }

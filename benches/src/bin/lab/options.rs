@@ -100,6 +100,51 @@ pub(crate) enum Workload {
         #[arg(default_value_t = 10_000_000)]
         n: u64,
     },
+    /// Stores all over a large array, and changes of a large map, while both are marked.
+    BigArray {
+        /// For how long.
+        #[arg(default_value_t = 10)]
+        seconds: u64,
+        /// Slots of the array.
+        #[arg(default_value_t = 16 << 20)]
+        slots: u64,
+        /// Entries of the map.
+        #[arg(default_value_t = 4 << 20)]
+        entries: u64,
+    },
+    /// A long list, marked and then dropped at once.
+    Deep {
+        /// Nodes.
+        #[arg(default_value_t = 50_000_000)]
+        n: u64,
+    },
+    /// Objects of a thousand types in turn.
+    ManyTypes {
+        /// Objects.
+        #[arg(default_value_t = 10_000_000)]
+        n: u64,
+    },
+    /// Mutators come and go a thousand times a second while the collector marks.
+    Threads {
+        /// For how long.
+        #[arg(default_value_t = 5)]
+        seconds: u64,
+    },
+    /// One thread stays in its region for a second at a time; another serves requests.
+    SlowMutator {
+        /// For how long.
+        #[arg(default_value_t = 5)]
+        seconds: u64,
+    },
+    /// Objects with destructors die at once, under requests.
+    Drops {
+        /// Objects.
+        #[arg(default_value_t = 1_000_000)]
+        n: u64,
+        /// Seconds of requests.
+        #[arg(default_value_t = 3)]
+        seconds: u64,
+    },
     /// Single operations beside their baselines, interleaved: a table.
     Micro {
         /// Only groups whose name contains this.
