@@ -186,7 +186,7 @@ impl Marker {
         let space = self.tracer.space();
         begin_scan(space, page);
         let bits: PageBits = space.take_both(page);
-        if bits == [0; 8] {
+        if bits.iter().fold(0, |all, word| all | word) == 0 {
             return;
         }
         let base = space.pointer(space.page_base(page)).cast_const();
