@@ -3,8 +3,7 @@
 //! Two threads: one cuts pages from its window and gives the window back, the other takes and frees runs of the page heap,
 //! three pages or one.
 //!
-//! Fails if `take_group` does not mark the pages as used, if `give_group` does not take them off `taken`, or if two
-//! caches' windows are taken without the lock.
+//! Fails if `take_group` does not mark the pages as used, if `give_group` does not take them off `taken`.
 
 use crate::page_cache::PageCache;
 use crate::space::Space;
