@@ -403,7 +403,13 @@ fn table() {
     warm_rows::<32>();
     warm_rows::<64>();
     let [ours, mi] = Reuse::new().measure();
-    row("allocate 4096 bytes with reuse, over mimalloc", ours / mi, 1.0, true, format!("{ours:.1} ns, mimalloc {mi:.1} ns"));
+    row(
+        "allocate 4096 bytes with reuse, over mimalloc",
+        ours / mi,
+        1.0,
+        true,
+        format!("{ours:.1} ns, mimalloc {mi:.1} ns"),
+    );
     let times = page_heap();
     let at = |share: f64| f64::from(times[(times.len() as f64 * share) as usize]);
     let detail = format!("p50 {:.0}, p90 {:.0}, p99.9 {:.0} ns", at(0.5), at(0.9), at(0.999));

@@ -1,15 +1,16 @@
 //! One cycle, from H1 to the end of its sweep.
 //!
 //! ```text
-//! Idle --H1--> Sync --H2--> Rooted --H3--> Trace --waves until clean--> Done --H4--> Ended --H5--> Idle + sweep
+//! Idle --H1--> Sync --H2--> Rooted --H3--> Trace --waves until clean--> Done, settle weak --H4--> Ended --H5--> Idle + sweep
 //! ```
 //!
 //! 1. **H1**: the barrier goes on everywhere before anything else happens. Dropped roots are pinned before.
 //! 2. **H2**: each mutator shades its own roots. When all have, the global roots are walked.
 //! 3. **H3**: everybody's roots are in; claims count; newborns are black. Only now do markers scan.
 //! 4. **Waves**: with all queues empty, the word goes to Terminating, and each mutator hands in what it shaded. Clean: Done.
-//! 5. **H4**: the barrier goes off; newborns stay black until all have answered.
-//! 6. **H5**: newborns are white; caches are handed over. When all have answered, sweeping begins.
+//! 5. **Settling**: weak references to what stayed white are emptied.
+//! 6. **H4**: the barrier goes off; newborns stay black until all have answered.
+//! 7. **H5**: newborns are white; caches are handed over. When all have answered, sweeping begins.
 //!
 //! On a local heap H1 to H3 are one handshake, and H4 with H5 (`mode` M1); the walk follows the first: the roots are
 //! pinned since before it, so the walk finds whatever they named at that moment.
@@ -19,6 +20,7 @@
 //! A cycle is taken in steps ([`Collector::step`]), each of which does something or says what it waits for. A thread of the
 //! pool takes them one after the other ([`run_cycles`]); on a heap without threads its mutators do, in slices (`drive`).
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,9 +34,12 @@ use crate::pacer::Found;
 use crate::record::Record;
 use crate::stats::CycleReport;
 use crate::team::{Marking, Team};
+use crate::weak::WeakSlot;
 
 /// Spans swept in one step: some ten microseconds' work.
 const SWEEP_BATCH: usize = 256;
+/// Weak references settled in one step: some ten microseconds' work.
+const SETTLE_BATCH: usize = 2048;
 /// How long a thread of the pool marks before it looks whether it may go on.
 const MARK_SLICE: Duration = Duration::from_millis(1);
 
@@ -90,6 +95,8 @@ enum Phase {
     Walk(usize),
     /// Markers mark.
     Mark,
+    /// Marking is done; weak references are being settled.
+    Settle,
     /// The dead are swept and dropped.
     Sweep,
 }
@@ -111,6 +118,8 @@ pub(crate) struct Collector {
     phase: Phase,
     /// The mutators asked in a handshake, kept for its memory.
     asked: Vec<Arc<Record>>,
+    /// Slots of weak references that are to be settled.
+    weak_slots: Vec<NonNull<()>>,
     /// Hand-ins seen when the wave that is on was requested.
     handed_in: u64,
     report: CycleReport,
@@ -130,6 +139,9 @@ pub(crate) struct Collector {
     live: Allocated,
 }
 
+// SAFETY: the addresses of slots are the collector's to use, on whichever thread it runs.
+unsafe impl Send for Collector {}
+
 impl Collector {
     pub(crate) fn new(marking: &Arc<Marking>, marker: Marker) -> Collector {
         let now = Instant::now();
@@ -137,6 +149,7 @@ impl Collector {
             team: Team::new(marking, marker),
             phase: Phase::Rest,
             asked: Vec::new(),
+            weak_slots: Vec::new(),
             handed_in: 0,
             report: CycleReport::default(),
             part: now,
@@ -239,6 +252,19 @@ impl Collector {
                 }
                 Step::Working
             }
+            Phase::Settle => {
+                let left = self.weak_slots.len().saturating_sub(SETTLE_BATCH);
+                for slot in self.weak_slots.drain(left..) {
+                    // SAFETY: a slot that was scanned in this cycle, and nothing is swept yet.
+                    unsafe { WeakSlot::<()>::settle(slot, |target| heap.space.is_marked(target)) };
+                }
+                if left == 0 {
+                    self.report.mark = self.take_time();
+                    self.report.ended_at = heap.pacing.heap_bytes(&heap.arena);
+                    self.ask(heap, if heap.shared { Handshake::Ended } else { Handshake::Finish });
+                }
+                Step::Working
+            }
             Phase::Sweep => self.sweep(heap, budget),
         }
     }
@@ -253,10 +279,11 @@ impl Collector {
                 self.report.waves += 1;
                 let termination = &heap.shades.termination;
                 if heap.shades.handed_in() == self.handed_in && termination.settle() {
-                    self.report.marked = self.team.end();
-                    self.report.mark = self.take_time();
-                    self.report.ended_at = heap.pacing.heap_bytes(&heap.arena);
-                    self.ask(heap, if heap.shared { Handshake::Ended } else { Handshake::Finish });
+                    let found = self.team.end();
+                    self.report.marked = found.marked;
+                    self.weak_slots = found.weak_slots;
+                    self.report.weak_slots = self.weak_slots.len();
+                    self.phase = Phase::Settle;
                 } else {
                     termination.reset();
                     self.phase = Phase::Mark;

@@ -56,7 +56,12 @@ pub(crate) struct MarkerSink {
     pub(crate) worker: Worker<PageId>,
     /// Objects marked, and taken in, since somebody asked.
     pub(crate) marked: u64,
+    /// Slots of weak references scanned in this cycle.
+    pub(crate) weak_slots: Vec<NonNull<()>>,
 }
+
+// SAFETY: addresses; what they name is the collector's to read.
+unsafe impl Send for MarkerSink {}
 
 impl MarkerSink {
     /// Marks what is still white, and queues its pages.

@@ -82,6 +82,7 @@ mod thin;
 mod trace;
 mod tracer;
 mod type_info;
+mod weak;
 
 pub use alloc::SliceBuilder;
 pub use cell::{
@@ -103,6 +104,7 @@ pub use stats::{Cause, CycleReport, Distribution, Statistics};
 pub use thin::{Thin, ThinTarget};
 pub use trace::{BrandedBy, DynFrom, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
 pub use tracer::Tracer;
+pub use weak::{Weak, WeakRoot};
 
 /// For this crate's macros.
 #[doc(hidden)]

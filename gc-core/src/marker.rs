@@ -6,6 +6,8 @@
 //!     its mutator answered H3.
 //! I3. A panic in a user's `trace` can't be survived: objects would be missed. It aborts the process with a message.
 
+use std::ptr::NonNull;
+
 use allocator::{GRANULE, PageId, Space};
 
 use crate::assist::Progress;
@@ -53,6 +55,30 @@ pub(crate) struct Work<'a> {
     pub(crate) progress: &'a Progress,
 }
 
+/// What a marker found in a cycle.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Objects marked.
+    pub(crate) marked: u64,
+    /// Slots of weak references, to be settled.
+    pub(crate) weak_slots: Vec<NonNull<()>>,
+}
+
+// SAFETY: addresses; what they name is the collector's to read.
+unsafe impl Send for Findings {}
+
+impl Findings {
+    /// Adds what another marker found.
+    pub(crate) fn add(&mut self, other: Findings) {
+        self.marked += other.marked;
+        if self.weak_slots.is_empty() {
+            self.weak_slots = other.weak_slots;
+        } else {
+            self.weak_slots.extend(other.weak_slots);
+        }
+    }
+}
+
 /// One marker.
 pub(crate) struct Marker {
     pub(crate) index: usize,
@@ -80,7 +106,7 @@ impl Drop for AbortOnPanic {
 
 impl Marker {
     pub(crate) fn new(index: usize, space: &'static Space, worker: Worker<PageId>) -> Self {
-        let sink = Sink::Marker(MarkerSink { worker, marked: 0 });
+        let sink = Sink::Marker(MarkerSink { worker, marked: 0, weak_slots: Vec::new() });
         Marker { index, tracer: Box::new(Tracer::new(space, sink)), unreported: 0 }
     }
 
@@ -106,9 +132,10 @@ impl Marker {
         self.tracer.set_claims(epoch);
     }
 
-    /// Objects marked since this was asked last.
-    pub(crate) fn take_marked(&mut self) -> u64 {
-        std::mem::take(&mut self.sink().marked)
+    /// What it found since this was asked last.
+    pub(crate) fn take_found(&mut self) -> Findings {
+        let sink = self.sink();
+        Findings { marked: std::mem::take(&mut sink.marked), weak_slots: std::mem::take(&mut sink.weak_slots) }
     }
 
     /// Marks until neither its own queue, nor the mutators' batches, nor another marker's queue has anything, or the budget is

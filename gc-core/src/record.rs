@@ -408,4 +408,14 @@ impl Record {
         // SAFETY: only values of the region's own brand come here.
         trace(unsafe { tracer.rebrand() });
     }
+
+    /// Shades the target of a weak reference, in Rooted or Trace; false if it is lost.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn try_shade(&self, target: NonNull<()>) -> bool {
+        // SAFETY: I1: inside a region.
+        let tracer = unsafe { self.tracer() };
+        let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
+        sink.try_shade(self.heap.space, target)
+    }
 }

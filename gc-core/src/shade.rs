@@ -129,6 +129,20 @@ impl ShadeSink {
         }
     }
 
+    /// Shades the target of a weak reference, unless it is lost: false then. At once, not through the tracer's buffer: that the
+    /// target lives is decided here, before the word can become Done.
+    pub(crate) fn try_shade(&mut self, space: &Space, object: NonNull<()>) -> bool {
+        let addr = object.addr().get();
+        if space.is_marked(addr) {
+            return true; // whatever is marked survives
+        }
+        if self.in_trace && !self.shades.termination.try_resume() {
+            return space.is_marked(addr);
+        }
+        self.shade(space, object);
+        true
+    }
+
     /// `slot` begins a run of slots that are born grey.
     pub(crate) fn opened_grey(&mut self, space: &Space, slot: NonNull<u8>) {
         let span = |slot: NonNull<u8>| space.span_of(slot.addr().get()).expect("a slot stands in a span");

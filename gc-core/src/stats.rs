@@ -179,6 +179,8 @@ pub struct CycleReport {
     pub ended_at: usize,
     /// Objects marked. Those born black while it ran are not among them.
     pub marked: u64,
+    /// Weak references that were settled.
+    pub weak_slots: usize,
     /// Bytes that survived, slots' sizes.
     pub live_bytes: usize,
     /// Objects that survived.

@@ -11,7 +11,7 @@ use allocator::Space;
 use crate::assist::Progress;
 use crate::cycle::Budget;
 use crate::grey::GreyQueue;
-use crate::marker::{Marker, Work};
+use crate::marker::{Findings, Marker, Work};
 use crate::pool::pool;
 use crate::shade::Shades;
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, spin_loop, yield_now};
@@ -37,8 +37,8 @@ struct TeamState {
     epoch: u32,
     /// Helpers and assisting mutators that take part in the marking that is on.
     inside: usize,
-    /// Objects that they marked in it.
-    marked: u64,
+    /// What they found in it.
+    found: Findings,
 }
 
 impl Sleepers {
@@ -65,10 +65,10 @@ impl Sleepers {
         })
     }
 
-    fn leave(&self, marked: u64) {
+    fn leave(&self, found: Findings) {
         let mut state = self.lock.lock();
         state.inside -= 1;
-        state.marked += marked;
+        state.found.add(found);
         if !state.marking {
             self.wake.notify_all();
         }
@@ -126,7 +126,7 @@ impl Marking {
         let Some(epoch) = self.sleepers.enter() else { return 0 };
         let marker = self.for_assists.lock().pop();
         let Some(mut marker) = marker else {
-            self.sleepers.leave(0);
+            self.sleepers.leave(Findings::default());
             return 0;
         };
         marker.set_claims(Some(epoch));
@@ -134,9 +134,9 @@ impl Marking {
         let scanned = marker.assist(&self.work(), budget);
         self.queue.become_idle();
         marker.set_claims(None);
-        let marked = marker.take_marked();
+        let found = marker.take_found();
         self.for_assists.lock().push(marker);
-        self.sleepers.leave(marked);
+        self.sleepers.leave(found);
         scanned
     }
 }
@@ -201,8 +201,8 @@ impl Team {
         None
     }
 
-    /// Marking is over: nobody is inside, and holds a claim or a page. How many objects were marked.
-    pub(crate) fn end(&mut self) -> u64 {
+    /// Marking is over: nobody is inside, and holds a claim or a page. What all have found.
+    pub(crate) fn end(&mut self) -> Findings {
         self.marker.set_claims(None);
         let sleepers = &self.shared.sleepers;
         let mut state = sleepers.lock.lock();
@@ -211,7 +211,9 @@ impl Team {
             sleepers.wake.notify_all();
             sleepers.wake.wait(&mut state);
         }
-        std::mem::take(&mut state.marked) + self.marker.take_marked()
+        let mut found = std::mem::take(&mut state.found);
+        found.add(self.marker.take_found());
+        found
     }
 }
 
@@ -219,15 +221,15 @@ impl Team {
 fn help(shared: &Marking) {
     let Some(epoch) = shared.sleepers.enter() else { return };
     let marker = shared.helpers.lock().pop();
-    let mut marked = 0;
+    let mut found = Findings::default();
     if let Some(mut marker) = marker {
         marker.set_claims(Some(epoch));
         while help_once(&mut marker, shared) {}
         marker.set_claims(None);
-        marked = marker.take_marked();
+        found = marker.take_found();
         shared.helpers.lock().push(marker);
     }
-    shared.sleepers.leave(marked);
+    shared.sleepers.leave(found);
 }
 
 /// Works, or waits for work; false when marking is over.

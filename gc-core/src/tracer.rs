@@ -85,6 +85,14 @@ impl<'gc> Tracer<'gc> {
         self.len += 1;
     }
 
+    /// Takes a weak reference's slot, which is to be settled when marking is done (`weak` W1). Mutators' tracers see slots
+    /// only as pointers.
+    pub(crate) fn weak_slot(&mut self, slot: NonNull<()>) {
+        if let Sink::Marker(sink) = &mut self.sink {
+            sink.weak_slots.push(slot);
+        }
+    }
+
     /// Traces the content of a compound cell, under its claim if claims count.
     #[inline]
     pub(crate) fn compound(&mut self, claim: &Claim, content: impl FnOnce(&mut Self)) {
