@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use gc_core::{Gc, GcRefCell};
+use gc_core::{Gc, GcRefCell, Thin};
 
 use crate::error::Error;
 use crate::print::show;
@@ -104,7 +104,9 @@ static BUILTINS: &[Builtin] = &[
     many("/", 2, 2, |_, a| Ok(Value::Float(float(a[0])? / float(a[1])?))),
     of("quotient", 2, |_, a| divide(a, i64::checked_div)),
     of("remainder", 2, |_, a| divide(a, i64::checked_rem)),
-    of("modulo", 2, |_, a| divide(a, |a, b| a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }))),
+    of("modulo", 2, |_, a| {
+        divide(a, |a, b| a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }))
+    }),
     of("sqrt", 1, |_, a| Ok(Value::Float(float(a[0])?.sqrt()))),
     of("floor", 1, |_, a| rounded(a[0], f64::floor)),
     of("round", 1, |_, a| rounded(a[0], f64::round)),
@@ -231,14 +233,14 @@ fn index(value: Value<'_>) -> Result<usize, String> {
 
 fn text<'gc>(value: Value<'gc>) -> Result<Gc<'gc, str>, String> {
     match value {
-        Value::Text(text) => Ok(text.0),
+        Value::Text(text) => Ok(Thin::gc(text)),
         other => expected("a string", other),
     }
 }
 
 fn key<'gc>(value: Value<'gc>) -> Result<Gc<'gc, str>, String> {
     match value {
-        Value::Text(text) => Ok(text.0),
+        Value::Text(text) => Ok(Thin::gc(text)),
         Value::Symbol(symbol) => Ok(symbol.name),
         other => expected("a string or a symbol", other),
     }
@@ -310,7 +312,7 @@ fn equal<'gc>(mut a: Value<'gc>, mut b: Value<'gc>, nesting: u32) -> Result<bool
     }
     loop {
         match (a, b) {
-            (Value::Text(a), Value::Text(b)) => return Ok(a.0 == b.0),
+            (Value::Text(a), Value::Text(b)) => return Ok(Thin::as_ref(a) == Thin::as_ref(b)),
             (Value::Pair(left), Value::Pair(right)) => {
                 if !equal(left.car, right.car, nesting - 1)? {
                     return Ok(false);

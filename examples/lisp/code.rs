@@ -28,23 +28,61 @@ pub(crate) enum Keep {
 pub(crate) enum Node<'gc> {
     Const(Value<'gc>),
     Local(u32),
-    LocalCell { depth: u32, name: Gc<'gc, Symbol<'gc>>, line: u32 },
-    Global { symbol: Gc<'gc, Symbol<'gc>>, line: u32 },
-    SetLocal { depth: u32, value: Code<'gc> },
-    SetGlobal { symbol: Gc<'gc, Symbol<'gc>>, value: Code<'gc>, define: bool, line: u32 },
+    LocalCell {
+        depth: u32,
+        name: Gc<'gc, Symbol<'gc>>,
+        line: u32,
+    },
+    Global {
+        symbol: Gc<'gc, Symbol<'gc>>,
+        line: u32,
+    },
+    SetLocal {
+        depth: u32,
+        value: Code<'gc>,
+    },
+    SetGlobal {
+        symbol: Gc<'gc, Symbol<'gc>>,
+        value: Code<'gc>,
+        define: bool,
+        line: u32,
+    },
     Lambda(Gc<'gc, Lambda<'gc>>),
     /// The test is simple.
     If(Code<'gc>, Code<'gc>, Code<'gc>),
     /// The first is simple: its value if that is true, else the second's.
     Or(Code<'gc>, Code<'gc>),
     /// Evaluates `value`, keeps it, goes on with `body`. With `calls`, `value` is not simple.
-    Bind { value: Code<'gc>, body: Code<'gc>, keep: Keep, calls: bool, line: u32 },
+    Bind {
+        value: Code<'gc>,
+        body: Code<'gc>,
+        keep: Keep,
+        calls: bool,
+        line: u32,
+    },
     /// Calls of built-ins, with simple operands.
-    Apply1 { builtin: &'static Builtin, a: Code<'gc>, line: u32 },
-    Apply2 { builtin: &'static Builtin, a: Code<'gc>, b: Code<'gc>, line: u32 },
-    Apply { builtin: &'static Builtin, operands: Gc<'gc, [Code<'gc>]>, line: u32 },
+    Apply1 {
+        builtin: &'static Builtin,
+        a: Code<'gc>,
+        line: u32,
+    },
+    Apply2 {
+        builtin: &'static Builtin,
+        a: Code<'gc>,
+        b: Code<'gc>,
+        line: u32,
+    },
+    Apply {
+        builtin: &'static Builtin,
+        operands: Gc<'gc, [Code<'gc>]>,
+        line: u32,
+    },
     /// A call in tail position, with simple operands.
-    Call { callee: Code<'gc>, operands: Gc<'gc, [Code<'gc>]>, line: u32 },
+    Call {
+        callee: Code<'gc>,
+        operands: Gc<'gc, [Code<'gc>]>,
+        line: u32,
+    },
 }
 
 #[derive(Trace)]

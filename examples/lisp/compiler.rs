@@ -31,7 +31,10 @@ pub(crate) struct Compiler<'a, 'gc> {
 /// What a name stands for.
 enum Place {
     /// The binding at this depth.
-    Binding { depth: u32, cell: bool },
+    Binding {
+        depth: u32,
+        cell: bool,
+    },
     Global,
 }
 
@@ -103,8 +106,9 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
 
     fn lookup(&self, name: &str) -> Place {
         let depth = self.scope.iter().rev().position(|slot| slot.name.as_deref() == Some(name));
-        depth.map_or(Place::Global, |depth| {
-            Place::Binding { depth: depth as u32, cell: self.scope[self.scope.len() - 1 - depth].cell }
+        depth.map_or(Place::Global, |depth| Place::Binding {
+            depth: depth as u32,
+            cell: self.scope[self.scope.len() - 1 - depth].cell,
         })
     }
 
@@ -157,9 +161,9 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
             Some("if" | "and" | "or" | "begin" | "when" | "unless" | "set!") => {
                 rest.iter().all(|item| self.is_simple(item))
             }
-            Some("cond") => {
-                rest.iter().all(|clause| clause.list().is_some_and(|items| items.iter().all(|item| self.is_simple(item))))
-            }
+            Some("cond") => rest
+                .iter()
+                .all(|clause| clause.list().is_some_and(|items| items.iter().all(|item| self.is_simple(item)))),
             Some("let" | "let*" | "letrec" | "letrec*") => match rest {
                 [list, body @ ..] => bindings(list).is_ok_and(|bindings| {
                     let base = self.scope.len();
@@ -411,9 +415,10 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
                 sets.push((set, calls, value.line));
             }
             let body = this.body(body)?;
-            Ok(sets.into_iter().rev().fold(body, |body, (set, calls, line)| {
-                this.bind(set, body, Keep::Nothing, calls, line)
-            }))
+            Ok(sets
+                .into_iter()
+                .rev()
+                .fold(body, |body, (set, calls, line)| this.bind(set, body, Keep::Nothing, calls, line)))
         })
     }
 
@@ -441,9 +446,10 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
         }
         let body = self.body(body)?;
         self.scope.truncate(base);
-        Ok(bound.into_iter().rev().fold(body, |body, (value, calls, keep, line)| {
-            self.bind(value, body, keep, calls, line)
-        }))
+        Ok(bound
+            .into_iter()
+            .rev()
+            .fold(body, |body, (value, calls, keep, line)| self.bind(value, body, keep, calls, line)))
     }
 
     /// `(let loop ((name value) ..) body ..)`: the values first, where `loop` is not known yet.
@@ -469,9 +475,10 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
             Ok(this.bind(set, call, Keep::Nothing, false, sexp.line))
         })?;
         self.scope.truncate(base);
-        Ok(bound.into_iter().rev().fold(entry, |body, (value, calls, line)| {
-            self.bind(value, body, Keep::Value, calls, line)
-        }))
+        Ok(bound
+            .into_iter()
+            .rev()
+            .fold(entry, |body, (value, calls, line)| self.bind(value, body, Keep::Value, calls, line)))
     }
 
     fn lambda(&mut self, name: &str, params: &Sexp, body: &[Sexp]) -> Result<Code<'gc>, Error> {

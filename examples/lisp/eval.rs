@@ -114,7 +114,10 @@ impl Evaluator<'_, '_> {
                     Next::Yield => (self.on_yield)(),
                     Next::Call { line } => {
                         if depth == MAX_DEPTH {
-                            return Err(Error::new(line, format!("stack overflow: {MAX_DEPTH} calls inside one another")));
+                            return Err(Error::new(
+                                line,
+                                format!("stack overflow: {MAX_DEPTH} calls inside one another"),
+                            ));
                         }
                         let (code, env) = callee.expect("set where the region ended");
                         self.run(scope, code, env, depth + 1)?;

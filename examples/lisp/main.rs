@@ -94,12 +94,7 @@ fn run(args: &Args) -> ExitCode {
 }
 
 /// Evaluates the prelude and the program, form by form.
-fn interpret(
-    scope: &mut Scope<'_, Owned>,
-    text: &str,
-    arguments: &[String],
-    on_yield: &dyn Fn(),
-) -> Result<(), Error> {
+fn interpret(scope: &mut Scope<'_, Owned>, text: &str, arguments: &[String], on_yield: &dyn Fn()) -> Result<(), Error> {
     let (symbols, empty, result) = scope.mutate(|mc| {
         let symbols = mc.alloc(Symbols::new());
         builtins::install(mc, symbols);

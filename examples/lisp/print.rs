@@ -26,8 +26,8 @@ fn put(out: &mut String, value: Value<'_>, quoted: bool, nesting: u32) -> std::f
         Value::Int(int) => write!(out, "{int}"),
         Value::Float(float) => write!(out, "{float:?}"),
         Value::Symbol(symbol) => out.write_str(&symbol.name),
-        Value::Text(text) if quoted => write!(out, "{:?}", &*text.0),
-        Value::Text(text) => out.write_str(&text.0),
+        Value::Text(text) if quoted => write!(out, "{:?}", &*text),
+        Value::Text(text) => out.write_str(&text),
         Value::Pair(first) => {
             out.write_char('(')?;
             let mut pair = first;

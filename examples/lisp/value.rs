@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gc_core::{Gc, GcRefCell, Mutation, Owned, Trace};
+use gc_core::{Gc, GcRefCell, Mutation, Owned, Thin, Trace};
 
 use crate::builtins::Builtin;
 use crate::code::Lambda;
@@ -23,7 +23,8 @@ pub(crate) enum Value<'gc> {
     Int(i64),
     Float(f64),
     Symbol(Gc<'gc, Symbol<'gc>>),
-    Text(Gc<'gc, Text<'gc>>),
+    /// Thin: a `Gc<str>` is two words by itself.
+    Text(Thin<'gc, str>),
     Pair(Gc<'gc, Pair<'gc>>),
     Vector(Gc<'gc, Vector<'gc>>),
     Table(Gc<'gc, Table<'gc>>),
@@ -32,6 +33,8 @@ pub(crate) enum Value<'gc> {
     /// The home of a variable that is assigned somewhere. Stands in bindings only.
     Cell(Gc<'gc, Variable<'gc>>),
 }
+
+const _: () = assert!(size_of::<Value<'_>>() == 16);
 
 /// A variable that can be assigned.
 pub(crate) type Variable<'gc> = GcRefCell<'gc, Value<'gc>>;
@@ -44,10 +47,6 @@ pub(crate) struct Pair<'gc> {
     pub(crate) car: Value<'gc>,
     pub(crate) cdr: Value<'gc>,
 }
-
-/// A `Gc<str>` is two words; behind one more pointer it leaves [`Value`] at two.
-#[derive(Trace)]
-pub(crate) struct Text<'gc>(pub(crate) Gc<'gc, str>);
 
 #[derive(Trace)]
 pub(crate) struct Symbol<'gc> {
@@ -101,7 +100,7 @@ impl<'gc> Value<'gc> {
     }
 
     pub(crate) fn text(mc: &Mc<'gc>, text: &str) -> Self {
-        Value::Text(mc.alloc(Text(mc.alloc_str(text))))
+        Value::Text(mc.alloc_str(text).into())
     }
 
     /// A list of `items`.
@@ -121,7 +120,7 @@ impl<'gc> Value<'gc> {
             (Value::Int(a), Value::Int(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a == b,
             (Value::Symbol(a), Value::Symbol(b)) => Gc::ptr_eq(a, b),
-            (Value::Text(a), Value::Text(b)) => Gc::ptr_eq(a, b),
+            (Value::Text(a), Value::Text(b)) => Thin::ptr_eq(a, b),
             (Value::Pair(a), Value::Pair(b)) => Gc::ptr_eq(a, b),
             (Value::Vector(a), Value::Vector(b)) => Gc::ptr_eq(a, b),
             (Value::Table(a), Value::Table(b)) => Gc::ptr_eq(a, b),
