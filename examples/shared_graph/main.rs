@@ -1,7 +1,7 @@
 //! Several threads that read and change one graph in a shared [`Heap`], while it is collected.
 //!
-//! The graph is a table of nodes with edges to one another. Each thread walks it at random; at the end of a walk it turns an
-//! edge round to another node, or puts a new node in the place of an old one. Whatever nobody reaches any more is
+//! The graph is a table of nodes with edges to one another. Each thread walks it at random; at the end of a walk it cuts an
+//! edge, turns one to another node, or puts a new node in the place of an old one. Whatever nobody reaches any more is
 //! garbage, in knots and cycles. No lock is taken: edges are [`GcCell`]s, which threads may store to at once.
 
 #![forbid(unsafe_code)]
@@ -13,7 +13,7 @@ use gc_core::{ByPtr, Config, Gc, GcCell, Heap, Mutation, Root, Trace};
 const NODES: usize = 50_000;
 const EDGES: usize = 4;
 const THREADS: u64 = 4;
-const WALKS: u64 = 250_000;
+const WALKS: u64 = 600_000;
 const STEPS: usize = 8;
 
 type Link<'gc> = Option<Gc<'gc, Node<'gc>>>;
@@ -71,12 +71,13 @@ impl<'gc> Graph<'gc> {
     fn change(&self, mc: &Mutation<'gc>, last: Gc<'gc, Node<'gc>>, id: u64, random: &mut Random) {
         let place = random.below(NODES);
         let edge = &last.edges[random.below(EDGES)];
-        if random.below(2) == 0 {
-            edge.set(mc, Some(self.node(place)));
-        } else {
-            let new = node(mc, id, [Some(last), Some(self.node(random.below(NODES))), None, None]);
-            self.nodes[place].set(mc, Some(new));
-            edge.set(mc, Some(new));
+        match random.below(4) {
+            0 => edge.set(mc, None),
+            1 => edge.set(mc, Some(self.node(place))),
+            _ => {
+                let new = node(mc, id, [Some(last), None, None, None]);
+                self.nodes[place].set(mc, Some(new));
+            }
         }
     }
 }
