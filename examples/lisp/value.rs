@@ -14,6 +14,10 @@ use crate::code::Lambda;
 pub(crate) type Mc<'gc> = Mutation<'gc, Owned>;
 
 /// A value: two words, copied freely inside a region.
+///
+/// The tag fills a word. With one of a byte, and a `bool` beside it, values are copied in pieces that do not match the loads
+/// that follow, and the processor waits for each: `queens.lisp` takes half as long again.
+#[repr(u64)]
 #[derive(Trace, Clone, Copy)]
 pub(crate) enum Value<'gc> {
     /// What a variable holds before it is defined. Never the result of an expression.
