@@ -2,6 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+/// The programs in the user's documents are compiled and run.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../docs/embedding.md")]
+    mod embedding {}
+}
+
 use std::fmt::Write;
 use std::time::Duration;
 
