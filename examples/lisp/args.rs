@@ -19,12 +19,13 @@ pub(crate) struct Args {
     pub(crate) gc_log: bool,
 }
 
-/// The arguments, or what is wrong with them.
-pub(crate) fn parse() -> Result<Args, String> {
+/// The arguments, `None` if only the usage is asked for, or what is wrong with them.
+pub(crate) fn parse() -> Result<Option<Args>, String> {
     let mut args = Args { file: String::new(), arguments: Vec::new(), zeal: None, growth: None, gc_log: false };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
+            Long("help") => return Ok(None),
             Long("zeal") => args.zeal = Some(number(&mut parser, "--zeal")?),
             Long("growth") => args.growth = Some(number(&mut parser, "--growth")?),
             Long("gc-log") => args.gc_log = true,
@@ -42,7 +43,7 @@ pub(crate) fn parse() -> Result<Args, String> {
     if args.file.is_empty() {
         return Err("no FILE is given".into());
     }
-    Ok(args)
+    Ok(Some(args))
 }
 
 fn number(parser: &mut lexopt::Parser, flag: &str) -> Result<u32, String> {

@@ -26,6 +26,8 @@ pub(crate) struct Compiler<'a, 'gc> {
     symbols: Gc<'gc, Symbols<'gc>>,
     /// The bindings in scope, the innermost last (C2).
     scope: Vec<Slot>,
+    /// Lambdas around the form.
+    lambdas: u32,
 }
 
 /// What a name stands for.
@@ -91,7 +93,7 @@ fn bindings(sexp: &Sexp) -> Result<Vec<(Rc<str>, &Sexp)>, Error> {
 
 impl<'a, 'gc> Compiler<'a, 'gc> {
     pub(crate) fn new(mc: &'a Mc<'gc>, symbols: Gc<'gc, Symbols<'gc>>) -> Self {
-        Compiler { mc, symbols, scope: Vec::new() }
+        Compiler { mc, symbols, scope: Vec::new(), lambdas: 0 }
     }
 
     fn node(&self, node: Node<'gc>) -> Code<'gc> {
@@ -500,7 +502,9 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
             cells.push(self.node(Node::Local(depth)));
             self.scope.push(Slot { name: Some(name.clone()), cell: true });
         }
+        self.lambdas += 1;
         let body = self.body(body)?;
+        self.lambdas -= 1;
         let body = cells.into_iter().rev().fold(body, |body, value| self.bind(value, body, Keep::Cell, false, 0));
         self.scope.truncate(base);
         let name = self.symbols.intern(self.mc, name);
@@ -531,7 +535,7 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
 
     /// A definition at the top level.
     fn define(&mut self, sexp: &Sexp, parts: &[Sexp]) -> Result<Code<'gc>, Error> {
-        if !self.scope.is_empty() {
+        if self.lambdas > 0 || !self.scope.is_empty() {
             return Err(Error::new(sexp.line, "a define stands at the top level or in a body, not in an expression"));
         }
         let line = sexp.line;

@@ -33,7 +33,11 @@ const PRELUDE: &str = include_str!("prelude.lisp");
 
 fn main() -> ExitCode {
     let args = match args::parse() {
-        Ok(args) => args,
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            println!("{}", args::USAGE);
+            return ExitCode::SUCCESS;
+        }
         Err(what) => {
             eprintln!("lisp: {what}\n\n{}", args::USAGE);
             return ExitCode::from(2);

@@ -88,6 +88,7 @@ fn mistakes_are_reported_with_their_line() {
         ("arity", "(define (f x) x)\n\n(+ 1 (f 1 2))", 3, "f takes 1 arguments, and is given 2"),
         ("builtin-arity", "\n(cons 1)", 2, "cons takes 2 arguments, and is given 1"),
         ("call", "(let ((f 3))\n  (f 1))", 2, "a call of a number"),
+        ("define", "(define (f)\n  (if #t (define x 1)))", 2, "a define stands at the top level or in a body"),
         ("redefine", "(define (car x) x)", 1, "car is built in and can't be changed"),
         ("form", "(let ((x)) x)", 1, "this has the form ((name value) ..)"),
         (
@@ -131,6 +132,8 @@ fn bad_flags_are_refused_with_what_is_allowed() {
         let (out, err) = run(arguments, 2);
         assert!(out.is_empty() && err.contains(what) && err.contains("usage: lisp FILE"), "{arguments:?}: {err}");
     }
+    let (out, _) = run(&["--help"], 0);
+    assert!(out.contains("usage: lisp FILE"), "{out}");
     let (_, err) = run(&["nowhere.lisp"], 1);
     assert!(err.contains("nowhere.lisp"), "{err}");
 }
