@@ -93,22 +93,17 @@ fn row(out: &mut String, name: &str, distribution: &Distribution) -> std::fmt::R
 /// A bar per power of two; its length is the logarithm of the count, so that the few long ones are seen.
 fn histogram(out: &mut String, distribution: &Distribution) -> std::fmt::Result {
     let steps = distribution.by_powers_of_two();
-    let most = steps.iter().map(|&(_, count)| count.ilog2_or_zero()).max().unwrap_or(0).max(1);
+    let most = steps.iter().map(|&(_, count)| magnitude(count)).max().unwrap_or(0).max(1);
     for (end, count) in steps {
-        let length = if count == 0 { 0 } else { 1 + (BAR - 1) * count.ilog2_or_zero() / most };
+        let length = if count == 0 { 0 } else { 1 + (BAR - 1) * magnitude(count) / most };
         writeln!(out, "  up to {:>10} {count:>9} {}", time(end), "#".repeat(length as usize))?;
     }
     Ok(())
 }
 
-trait Log {
-    fn ilog2_or_zero(self) -> u64;
-}
-
-impl Log for u64 {
-    fn ilog2_or_zero(self) -> u64 {
-        self.checked_ilog2().unwrap_or(0).into()
-    }
+/// The logarithm of a count to the base 2, rounded down; 0 for none.
+fn magnitude(count: u64) -> u64 {
+    count.checked_ilog2().unwrap_or(0).into()
 }
 
 /// Bytes with a unit.
