@@ -4,6 +4,8 @@
 //!     are as many threads as there ever were cycles and helping markers at one time.
 //! I2. When the last heap of the process ends, the threads do: who ends it waits for them, unless it is one of them. A
 //!     heap's jobs are over when it ends, so then all threads are idle. Those that come later are of the next generation.
+//! I3. A job that panics ends the process: its cycle would never be over, and who waits in `collect` would wait for ever.
+//!     (User code that drops objects is caught where it is called; a user's `trace` that panics has aborted already.)
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,6 +28,16 @@ struct State {
     generation: u64,
     /// Numbers the threads.
     started: u64,
+}
+
+/// Aborts if a job panics (I3). The panic's own message has been printed.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        eprintln!("gc-core: a thread of the collector panicked in the middle of a cycle, so the process ends");
+        std::process::abort();
+    }
 }
 
 /// See the module documentation.
@@ -109,7 +121,9 @@ impl Pool {
         while state.generation == generation {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
+                let unwinding = AbortOnPanic;
                 job();
+                std::mem::forget(unwinding);
                 state = self.state.lock();
                 continue;
             }
