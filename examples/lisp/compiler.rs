@@ -169,8 +169,9 @@ impl<'a, 'gc> Compiler<'a, 'gc> {
             Some("let" | "let*" | "letrec" | "letrec*") => match rest {
                 [list, body @ ..] => bindings(list).is_ok_and(|bindings| {
                     let base = self.scope.len();
-                    let names = bindings.iter().map(|(name, _)| Slot { name: Some(name.clone()), cell: false });
-                    self.scope.extend(names);
+                    // All that the body could hide a built-in with.
+                    let names = bindings.iter().map(|(name, _)| name).chain(body.iter().filter_map(defined));
+                    self.scope.extend(names.map(|name| Slot { name: Some(name.clone()), cell: false }));
                     let simple = bindings.iter().map(|&(_, value)| value).chain(body).all(|item| self.is_simple(item));
                     self.scope.truncate(base);
                     simple

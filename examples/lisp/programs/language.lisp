@@ -47,6 +47,7 @@
 
 ; A name that hides a built-in, and a built-in as a value.
 (show (let ((list 3)) (+ list 1)) (fold + 0 '(1 2 3)) ((if #t car cdr) '(1 2)))
+(show (+ 1 (let () (define (car x) (* x x)) (car 3))) (+ 1 ((lambda (cdr) (cdr 5)) (lambda (x) x))))
 
 ; A knot of closures: a cycle through a variable.
 (define (knot n)
