@@ -8,6 +8,7 @@ mod error;
 #[cfg(feature = "fault-injection")]
 pub mod fault;
 #[cfg(not(feature = "fault-injection"))]
+#[allow(unreachable_pub, reason = "what is public with the feature")]
 mod fault;
 mod large;
 mod layout;
