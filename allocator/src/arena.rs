@@ -22,7 +22,7 @@ use crate::error::AllocError;
 use crate::size_class::CLASSES;
 use crate::space::Space;
 use crate::span::{self, Owner, SpanId};
-use crate::stats::{ClassStats, Counters, LARGE};
+use crate::stats::{Allocated, ClassStats, Counters, LARGE};
 use crate::sync::{Arc, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The spans of one heap. Caches allocate from it; the collector sweeps it.
@@ -51,6 +51,9 @@ pub struct Arena {
     pub(crate) sweep_at: Progress,
     /// The same for the buckets with visits.
     pub(crate) visit_at: Progress,
+    /// What had been handed out in epochs of the present one's parity when it began: bytes and slots. Written by `flip`,
+    /// read by who called it.
+    allocated_at_flip: [AtomicU64; 2],
     /// Caches that exist. Written by caches, read by `teardown`.
     caches: AtomicUsize,
 }
@@ -72,6 +75,7 @@ impl Arena {
             sweeping: AtomicU32::new(0),
             sweep_at: Progress::new(),
             visit_at: Progress::new(),
+            allocated_at_flip: Default::default(),
             caches: AtomicUsize::new(0),
         }))
     }
@@ -100,6 +104,10 @@ impl Arena {
         let left = self.central.spans(new);
         assert_eq!(left, 0, "{left} spans of the last epoch are not swept, and a new one begins");
         self.counters.forget_live(new);
+        // Relaxed: read by this caller, later.
+        let Allocated { bytes, objects } = self.counters.allocated_in(new);
+        self.allocated_at_flip[0].store(bytes, Ordering::Relaxed);
+        self.allocated_at_flip[1].store(objects, Ordering::Relaxed);
         // Release: pairs with `epoch`.
         self.epoch.store(new, Ordering::Release);
         new
@@ -141,9 +149,23 @@ impl Arena {
     }
 
     /// Bytes of all slots handed out, ever, up to what caches have not told yet: less than a span for each entry of a cache.
-    /// Never goes down. One load.
+    /// Never goes down. Two loads.
     pub fn allocated_bytes(&self) -> u64 {
         self.counters.allocated_bytes()
+    }
+
+    /// All slots handed out, ever, up to what caches have not told yet.
+    pub fn allocated(&self) -> Allocated {
+        self.counters.allocated()
+    }
+
+    /// Of these the ones of the epochs before the present one; exact once every cache has handed over.
+    pub fn allocated_before(&self) -> Allocated {
+        // Relaxed: written by `flip`.
+        let [bytes, objects] = &self.allocated_at_flip;
+        let of_this_parity =
+            Allocated { bytes: bytes.load(Ordering::Relaxed), objects: objects.load(Ordering::Relaxed) };
+        of_this_parity.plus(self.counters.allocated_in(self.epoch().wrapping_sub(1)))
     }
 
     /// The counters by size class, then those of large objects.

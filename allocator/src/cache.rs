@@ -511,7 +511,7 @@ impl Cache {
     pub(crate) fn count_large(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
         self.objects += 1;
-        self.arena.counters().add_allocated_bytes(bytes as u64);
+        self.arena.counters().add_allocated_in(self.epoch, 1, bytes as u64);
         self.arena.counters().add_allocated(LARGE, 1, bytes as u64);
     }
 
@@ -524,7 +524,7 @@ impl Cache {
         let entry = &mut self.entries[index];
         let opened = std::mem::take(&mut entry.opened);
         entry.used += opened;
-        self.arena.counters().add_allocated_bytes(opened * entry.class.slot_size() as u64);
+        self.arena.counters().add_allocated_in(self.epoch, opened, opened * entry.class.slot_size() as u64);
     }
 
     /// Tells the counters of the spans that an entry has made (I5), and the class's of the slots handed out.

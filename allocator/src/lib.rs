@@ -90,6 +90,7 @@ mod error;
 #[cfg(feature = "fault-injection")]
 pub mod fault;
 #[cfg(not(feature = "fault-injection"))]
+#[allow(unreachable_pub, reason = "what is public with the feature")]
 mod fault;
 mod inside;
 mod large;
@@ -128,5 +129,5 @@ pub use size_class::{CLASSES, MAX_ALIGN, MAX_SMALL, MAX_SPAN_PAGES, SizeClass};
 pub use snapshot::Snapshot;
 pub use space::{PageId, Space};
 pub use span::{Owner, Span};
-pub use stats::ClassStats;
+pub use stats::{Allocated, ClassStats};
 pub use sweep::{DyingSpan, SweepProgress, VisitSpan};

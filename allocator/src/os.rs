@@ -48,6 +48,7 @@ impl Mapping {
     /// # Safety
     /// Nobody else uses the part, nobody has written to it, and the mapping outlives the table.
     pub(crate) unsafe fn table<T: ZeroValid>(&self, part: Part) -> Table<T> {
+        // Loom's atomics are larger, and stand in memory of their own.
         assert!(part.end() <= self.0.len() && (cfg!(loom) || part.element_size() == size_of::<T>()));
         let base = self.base().wrapping_add(part.offset);
         // SAFETY: the part is inside the mapping, aligned to a cache line, zero (I1); the caller promises the rest.

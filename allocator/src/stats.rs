@@ -32,11 +32,29 @@ struct Counter {
 
 pub(crate) struct Counters {
     classes: [Counter; CLASSES + 1],
-    /// Bytes handed out, ever, of all classes: what a pacer looks at often.
-    allocated_bytes: Statistic,
+    /// Bytes handed out, ever, of all classes, in even and in odd epochs: what a pacer looks at often.
+    allocated_bytes: [Statistic; 2],
+    /// Slots, likewise.
+    allocated: [Statistic; 2],
     /// What the sweeps of the even and of the odd epoch found in use: slots and bytes of all classes. The present epoch's
     /// grow while its sweep runs; the other ones are those of the sweep before.
     live: [[Statistic; 2]; 2],
+}
+
+/// What was handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allocated {
+    /// Bytes of the slots.
+    pub bytes: u64,
+    /// Slots.
+    pub objects: u64,
+}
+
+impl Allocated {
+    pub(crate) fn plus(self, other: Allocated) -> Allocated {
+        let objects = self.objects.wrapping_add(other.objects);
+        Allocated { bytes: self.bytes.wrapping_add(other.bytes), objects }
+    }
 }
 
 /// A snapshot of the counters of one size class, or of the large objects.
@@ -64,7 +82,8 @@ impl Counters {
     pub(crate) fn new() -> Counters {
         Counters {
             classes: std::array::from_fn(|_| Counter::default()),
-            allocated_bytes: Statistic::default(),
+            allocated_bytes: Default::default(),
+            allocated: Default::default(),
             live: Default::default(),
         }
     }
@@ -76,14 +95,27 @@ impl Counters {
         counter.allocated_bytes.add(bytes);
     }
 
-    /// Counts bytes that were handed out, of whatever class.
-    pub(crate) fn add_allocated_bytes(&self, bytes: u64) {
-        self.allocated_bytes.add(bytes);
+    /// Counts slots that were handed out in `epoch`, of whatever class, and their bytes.
+    pub(crate) fn add_allocated_in(&self, epoch: u32, slots: u64, bytes: u64) {
+        self.allocated_bytes[parity(epoch)].add(bytes);
+        self.allocated[parity(epoch)].add(slots);
     }
 
-    /// Bytes handed out, ever, of all classes.
+    /// Bytes handed out, ever, of all classes. Two loads.
     pub(crate) fn allocated_bytes(&self) -> u64 {
-        self.allocated_bytes.get()
+        let [even, odd] = &self.allocated_bytes;
+        even.get().wrapping_add(odd.get())
+    }
+
+    /// What was handed out, ever, of all classes.
+    pub(crate) fn allocated(&self) -> Allocated {
+        self.allocated_in(0).plus(self.allocated_in(1))
+    }
+
+    /// .. and what was in epochs of the parity of `epoch`.
+    pub(crate) fn allocated_in(&self, epoch: u32) -> Allocated {
+        let parity = parity(epoch);
+        Allocated { bytes: self.allocated_bytes[parity].get(), objects: self.allocated[parity].get() }
     }
 
     /// Counts spans of a class that were made or, modulo 2^64, destroyed.

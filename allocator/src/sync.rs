@@ -40,9 +40,10 @@ mod model {
     use std::fmt;
     use std::ops::{Deref, DerefMut};
 
-    pub(crate) use loom::sync::Arc;
+    // std's own: what is modelled is this crate's protocols, and gc-core shares `Arc<Arena>` with it.
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
     pub(crate) use loom::{hint, thread};
+    pub(crate) use std::sync::Arc;
 
     /// loom's mutex with parking_lot's surface.
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

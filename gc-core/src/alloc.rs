@@ -3,7 +3,10 @@
 //! The fast path bumps a pointer inside a run of free slots of a span of this very type (or, for leaves, of this size); the
 //! run's bits were set when it was opened, so nothing else is written but the object. Everything else is in `slot_slow`.
 
-use std::mem::{align_of, size_of};
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, align_of, size_of};
 use std::ptr::NonNull;
 use std::time::Instant;
 
@@ -12,11 +15,12 @@ use allocator::{AllocError, Owner, SizeClass};
 use crate::control::Control;
 use crate::gc::Gc;
 use crate::kind::Kind;
+use crate::mode::Mode;
 use crate::mutator::Mutation;
 use crate::record::Record;
 use crate::stats::Cause;
 use crate::trace::{Storable, Trace};
-use crate::type_info::{LEAF, Sized_, Slice, SliceLayout};
+use crate::type_info::{LEAF, Sized_, Slice, SliceLayout, TypeInfo};
 
 impl<'gc, S: Kind> Mutation<'gc, S> {
     /// Allocates `value`. 16-byte slots and up; no header.
@@ -36,7 +40,7 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
     /// Allocates `value`, or says why there is no memory; `value` is dropped then.
     ///
     /// # Errors
-    /// When the system or the configured limit refuses.
+    /// When the address space is full.
     #[inline]
     pub fn try_alloc<T: Trace<'gc> + Storable<S> + 'gc>(&self, value: T) -> Result<Gc<'gc, T>, AllocError> {
         let slot = self.sized_slot::<T>()?;
@@ -70,6 +74,24 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
         }
         let owner = if Sized_::<T>::IS_LEAF { LEAF } else { Sized_::<T>::INFO.owner() };
         record.slot_slow(owner, Sized_::<T>::CLASS, size_of::<T>(), align_of::<T>())
+    }
+
+    /// Allocates `value` in spans of `info`, which is one of `T`s.
+    #[inline]
+    pub(crate) fn alloc_as<T: Trace<'gc>>(&self, info: &'static TypeInfo, value: T) -> Gc<'gc, T> {
+        let record = self.record();
+        let slot = Sized_::<T>::CLASS.and_then(|class| {
+            // SAFETY: inside a region; no other reference to the cache lives.
+            let cache = unsafe { record.cache() };
+            NonNull::new(cache.bump(std::ptr::from_ref(info).expose_provenance(), class))
+        });
+        let slot = match slot {
+            Some(slot) => slot,
+            None => record
+                .slot_slow(info.owner(), Sized_::<T>::CLASS, size_of::<T>(), align_of::<T>())
+                .unwrap_or_else(|error| out_of_memory(error)),
+        };
+        self.place(slot, value)
     }
 
     /// Allocates a slice of the items of an iterator that knows its length. If the iterator ends early, the slice is
@@ -114,7 +136,7 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
         T: Trace<'gc> + Storable<S> + Copy + 'gc,
     {
         let mut building = self.slice_slot::<T>(items.len()).unwrap_or_else(|error| out_of_memory(error));
-        building.copy(items);
+        building.extend_from_slice(items);
         building.finish()
     }
 
@@ -124,13 +146,24 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
     /// As [`alloc`](Mutation::alloc).
     pub fn alloc_str(&self, text: &str) -> Gc<'gc, str> {
         let mut building = self.slice_slot::<u8>(text.len()).unwrap_or_else(|error| out_of_memory(error));
-        building.copy(text.as_bytes());
+        building.extend_from_slice(text.as_bytes());
         let bytes: Gc<'gc, [u8]> = building.finish();
         // SAFETY: the bytes of a `str`, which has the layout of `[u8]`.
         unsafe { Gc::__coerce(bytes, |bytes| bytes as *mut str) }
     }
 
-    fn slice_slot<T: Trace<'gc>>(&self, capacity: usize) -> Result<Building<'gc, T>, AllocError> {
+    /// A slice of up to `capacity` items, to be built one by one.
+    ///
+    /// # Errors
+    /// As [`try_alloc_slice`](Mutation::try_alloc_slice).
+    pub fn slice_builder<T>(&self, capacity: usize) -> Result<SliceBuilder<'gc, T>, AllocError>
+    where
+        T: Trace<'gc> + Storable<S> + 'gc,
+    {
+        self.slice_slot(capacity)
+    }
+
+    fn slice_slot<T: Trace<'gc>>(&self, capacity: usize) -> Result<SliceBuilder<'gc, T>, AllocError> {
         let record = self.record();
         let align = SliceLayout::<T>::ALIGN;
         let Some(size) = SliceLayout::<T>::size(capacity) else {
@@ -153,32 +186,70 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
             // The length of an over-aligned slice stands at the slot's end.
             None => record.heap.space.span_of(slot.addr().get()).map_or(size, |span| span.slot_size()),
         };
-        Ok(Building::new(slot, slot_size, capacity))
+        Ok(SliceBuilder::new(slot, slot_size, capacity))
     }
 }
 
-/// A slice being built: drops what it has if it is dropped, and leaves a slot with length 0.
-struct Building<'gc, T: 'gc> {
+/// A slice being built, item by item ([`Mutation::slice_builder`]). If it is dropped unfinished, so is what was pushed.
+///
+/// ```
+/// use gc_core::LocalHeap;
+///
+/// let heap = LocalHeap::new();
+/// let mut mutator = heap.mutator().unwrap();
+/// mutator.mutate(|mc| {
+///     let mut builder = mc.slice_builder(3)?;
+///     for word in "the quick fox".split(' ') {
+///         builder.push(mc.alloc_str(word));
+///     }
+///     let words = builder.finish();
+///     assert_eq!(&*words[1], "quick");
+///     Ok::<(), gc_core::AllocError>(())
+/// })
+/// # .unwrap();
+/// ```
+pub struct SliceBuilder<'gc, T: 'gc> {
     data: NonNull<T>,
     len_at: *mut usize,
     capacity: usize,
     len: usize,
-    _brand: std::marker::PhantomData<Gc<'gc, T>>,
+    /// Invariant in `T`: what is pushed is of the type that was asked for `Trace`, not of one with a shorter lifetime, which
+    /// its drop would read after the region.
+    _brand: PhantomData<(Gc<'gc, T>, Cell<T>)>,
 }
 
-impl<'gc, T: 'gc> Building<'gc, T> {
+impl<'gc, T: 'gc> SliceBuilder<'gc, T> {
     fn new(slot: NonNull<u8>, slot_size: usize, capacity: usize) -> Self {
         let len_at = SliceLayout::<T>::len_at(slot.as_ptr(), slot_size).cast_mut();
         // SAFETY: inside the slot, aligned to 8. Until `finish` the slot is an empty slice (`type_info` I1).
         unsafe { len_at.write(0) };
         // SAFETY: inside the slot.
         let data = unsafe { slot.add(SliceLayout::<T>::DATA) };
-        Building { data: data.cast(), len_at, capacity, len: 0, _brand: std::marker::PhantomData }
+        SliceBuilder { data: data.cast(), len_at, capacity, len: 0, _brand: PhantomData }
     }
 
+    /// How many items it can hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many it holds.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds an item.
+    ///
+    /// # Panics
+    /// When it is full.
     #[inline]
-    fn push(&mut self, item: T) {
-        assert!(self.len < self.capacity, "`take` bounds the items");
+    pub fn push(&mut self, item: T) {
+        assert!(self.len < self.capacity, "a slice builder for {} items is full", self.capacity);
         // SAFETY: below the capacity.
         let place = unsafe { self.data.add(self.len) };
         // SAFETY: inside the slot, and not yet initialised.
@@ -186,18 +257,26 @@ impl<'gc, T: 'gc> Building<'gc, T> {
         self.len += 1;
     }
 
-    fn copy(&mut self, items: &[T])
+    /// Adds copies of all of `items`.
+    ///
+    /// # Panics
+    /// When they do not fit; none is added then.
+    pub fn extend_from_slice(&mut self, items: &[T])
     where
         T: Copy,
     {
-        assert!(items.len() <= self.capacity, "the slot was made for them");
-        // SAFETY: the capacity is `items.len()` at least, and the slot is fresh, so nothing overlaps.
-        unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), self.data.as_ptr(), items.len()) };
-        self.len = items.len();
+        let room = self.capacity - self.len;
+        assert!(items.len() <= room, "a slice builder has room for {room} items, not for {}", items.len());
+        // SAFETY: below the capacity, or at it if there are no items.
+        let place = unsafe { self.data.add(self.len) };
+        // SAFETY: inside the slot, which nobody else knows, so nothing overlaps.
+        unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), place.as_ptr(), items.len()) };
+        self.len += items.len();
     }
 
-    fn finish(self) -> Gc<'gc, [T]> {
-        let this = std::mem::ManuallyDrop::new(self);
+    /// The slice of what was pushed.
+    pub fn finish(self) -> Gc<'gc, [T]> {
+        let this = ManuallyDrop::new(self);
         // SAFETY: as in `new`; all of `len` is initialised now.
         unsafe { this.len_at.write(this.len) };
         // SAFETY: as in `Mutation::place`.
@@ -205,11 +284,19 @@ impl<'gc, T: 'gc> Building<'gc, T> {
     }
 }
 
-impl<T> Drop for Building<'_, T> {
+impl<T> Drop for SliceBuilder<'_, T> {
     fn drop(&mut self) {
         let built = NonNull::slice_from_raw_parts(self.data, self.len);
         // SAFETY: exactly these are initialised, and the slot says that none is.
         unsafe { built.drop_in_place() };
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for SliceBuilder<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let built = NonNull::slice_from_raw_parts(self.data, self.len);
+        // SAFETY: exactly these are initialised, and `&self` keeps them from being changed.
+        unsafe { built.as_ref() }.fmt(f)
     }
 }
 
@@ -229,18 +316,31 @@ impl Record {
         if let Some(class) = class {
             // The next run in the span at hand is some nanoseconds, and not worth a look at the clock.
             if let Some(slot) = cache.next_run(owner, class) {
+                self.opened_run(slot);
                 return Ok(slot);
             }
         }
+        self.poll_in_region();
         let since = Instant::now();
+        // SAFETY: as above.
+        let cache = unsafe { self.cache() };
         let slot = match class {
             Some(class) => cache.refill(owner, class),
             None => cache.alloc_large(owner, size, align),
         };
+        if let Ok(slot) = slot {
+            self.opened_run(slot);
+        }
         if self.heap.pacing.is_due(&self.heap.arena) {
             Control::start(&self.heap);
+            if !self.heap.config.threads {
+                self.state.attend();
+            }
         }
         self.recorder.lock().interrupted(Cause::Refill, since.elapsed());
+        if self.mode() == Mode::Trace {
+            self.assist(since);
+        }
         slot
     }
 }

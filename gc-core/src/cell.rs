@@ -41,12 +41,14 @@ fn before_write<'gc, S: Kind, T: Trace<'gc> + ?Sized>(mc: &Mutation<'gc, S>, cla
         // SAFETY: the caller holds the cell exclusively, so its content can be read.
         snapshot(mc.record(), claim, unsafe { &*content });
     }
+    claim.content.write();
 }
 
 /// Shades the content of a compound cell, as the mode demands.
 #[cold]
 #[inline(never)]
 fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content: &T) {
+    claim.content.read();
     if record.mode() != Mode::Trace {
         // Every time, without claiming: a claim made now would hide what a mutator that has not answered H2 yet stores
         // here later.

@@ -11,7 +11,7 @@
 //! I3. An epoch is never 0 (never scanned) nor `BUSY`; a live cell is claimed in every cycle, so its epoch is at most two
 //!     cycles old and a wrapped epoch can't meet an old one.
 
-use crate::sync::{AtomicU32, Ordering, spin_loop, yield_now};
+use crate::sync::{AtomicU32, Ordering, Witness, spin_loop, yield_now};
 
 const NEVER: u32 = 0;
 const BUSY: u32 = u32::MAX;
@@ -43,17 +43,19 @@ pub(crate) struct Claim {
     /// Written by markers and by mutators in Trace (`try_claim`, `finish`), read by both. Pairs: `finish` Release with
     /// the Acquire loads in `try_claim` and `wait`.
     word: AtomicU32,
+    /// The cell's content (I1), for the models.
+    pub(crate) content: Witness,
 }
 
 impl Claim {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        Claim { word: AtomicU32::new(NEVER) }
+        Claim { word: AtomicU32::new(NEVER), content: Witness::new() }
     }
 
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
-        Claim { word: AtomicU32::new(NEVER) }
+        Claim { word: AtomicU32::new(NEVER), content: Witness::new() }
     }
 
     /// Tries to become the one that shades the content in the cycle `epoch`.

@@ -16,14 +16,21 @@ pub struct Config {
     pub(crate) min_heap: usize,
     pub(crate) markers: usize,
     pub(crate) automatic: bool,
+    pub(crate) threads: bool,
     pub(crate) zeal: Option<u32>,
 }
 
 impl Config {
     /// The defaults: growth 100 %, a minimum heap of 4 MiB, a quarter of the cores for marking.
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Config { growth: 100, min_heap: 4 << 20, markers: cores.div_ceil(4), automatic: true, zeal: None }
+        Config {
+            growth: 100,
+            min_heap: 4 << 20,
+            markers: cores().div_ceil(4),
+            automatic: true,
+            threads: true,
+            zeal: None,
+        }
     }
 
     /// By how many percent of the live bytes the heap may grow before a cycle must have ended (Go's GOGC). Default 100.
@@ -33,7 +40,7 @@ impl Config {
         self
     }
 
-    /// Bytes below which no cycle is started (scaled by growth as Go does: the goal is never below this). Default 4 MiB.
+    /// The goal is never below this, in bytes: a heap of less is collected on demand only. Default 4 MiB.
     #[must_use]
     pub fn min_heap(mut self, bytes: usize) -> Self {
         self.min_heap = bytes;
@@ -54,6 +61,15 @@ impl Config {
         self
     }
 
+    /// Whether the collector has threads of its own. Default true; without, its work is done in the slices that the mutators
+    /// give it ([`Mutator::collect_for`](crate::Mutator::collect_for) and its like), in [`collect`](crate::Mutator::collect),
+    /// and, once the heap has outgrown its goal, at safepoints and allocations, some ten microseconds each.
+    #[must_use]
+    pub fn threads(mut self, yes: bool) -> Self {
+        self.threads = yes;
+        self
+    }
+
     /// Runs a full collection at every `nth` region's end and scope safepoint, to find bugs early: a program that
     /// behaves otherwise under zeal has one. Slow.
     #[must_use]
@@ -61,6 +77,11 @@ impl Config {
         self.zeal = (nth > 0).then_some(nth);
         self
     }
+}
+
+/// Processors that this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Default for Config {

@@ -1,16 +1,22 @@
-//! Who wants a cycle, who waits for one, and the collector's thread.
+//! Who wants a cycle, who waits for one, and who runs it.
 //!
 //! I1. Cycles are numbered; `started` and `completed` differ by at most one. `collect` waits for a number that had not
 //!     started when it was called.
-//! I2. The collector's thread is spawned at the first request and holds the core, never an owner: it ends when the last
-//!     owner is gone (`teardown`).
+//! I2. A heap's cycles are run by one thread of the pool at a time, which takes the heap's collector while there is
+//!     something to do. It holds the core, never an owner.
+//! I3. Whether it is to go on or stops is decided under the lock: a request is either seen by it, or finds that nobody runs.
 
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
-use std::thread::{JoinHandle, ThreadId};
 
-use crate::heap::HeapCore;
+use crate::cycle::Collector;
+use crate::heap::{HeapCore, Owner};
+use crate::pool::pool;
 use crate::record::Record;
 use crate::stats::Statistics;
+use crate::sync::thread::{self, ThreadId};
 use crate::sync::{Condvar, Mutex};
 
 #[derive(Default)]
@@ -27,60 +33,155 @@ struct State {
     shutdown: bool,
     /// The last owner went on the collector's thread, which ends the heap itself.
     ends_on_collector: bool,
-    thread: Option<JoinHandle<()>>,
-    thread_id: Option<ThreadId>,
+    runner: Runner,
+    /// Guards that inhibit collection.
+    inhibited: usize,
+    /// Calls of `collect`, which none of them inhibits.
+    forced: usize,
+    /// What runs cycles; the runner has it while there is one.
+    collector: Option<Collector>,
     statistics: Statistics,
+}
+
+impl State {
+    fn is_inhibited(&self) -> bool {
+        self.inhibited != 0 && self.forced == 0
+    }
+
+    /// The number of the next cycle, which begins now, if one is wanted and may begin.
+    fn next_number(&mut self) -> Option<u64> {
+        let wanted = self.requested > self.completed && !self.shutdown && !self.is_inhibited();
+        wanted.then(|| {
+            self.started = self.completed + 1;
+            self.started
+        })
+    }
+}
+
+/// Who runs the heap's cycles (I2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Runner {
+    /// Nobody; no cycle is wanted.
+    #[default]
+    Nobody,
+    /// A thread of the pool, soon.
+    Called,
+    /// This thread.
+    Thread(ThreadId),
 }
 
 /// See the module documentation.
 pub(crate) struct Control {
     state: Mutex<State>,
-    /// For the collector's thread.
+    /// For the runner, while it waits for a local heap's owner.
     wake: Condvar,
-    /// For those who wait in `collect`.
+    /// For those who wait in `collect`, or for the runner to stop.
     progress: Condvar,
 }
 
 impl Control {
-    pub(crate) fn new() -> Self {
-        Control { state: Mutex::new(State::default()), wake: Condvar::new(), progress: Condvar::new() }
+    pub(crate) fn new(collector: Collector) -> Self {
+        let state = State { collector: Some(collector), ..State::default() };
+        Control { state: Mutex::new(state), wake: Condvar::new(), progress: Condvar::new() }
     }
 
-    /// Asks for a cycle unless one is on or asked for.
+    /// Asks for a cycle unless one is on or asked for. Where the system can start no thread for it, it begins at a later
+    /// call.
     pub(crate) fn start(heap: &Arc<HeapCore>) {
         let control = &heap.control;
         let mut state = control.state.lock();
-        if state.requested == state.completed && !state.shutdown {
-            state.requested = state.completed + 1;
-            Self::ensure_thread(heap, &mut state);
-            control.wake.notify_all();
+        if !state.shutdown {
+            state.requested = state.requested.max(state.completed + 1);
+            let _ = Self::ensure_runner(heap, &mut state);
         }
     }
 
-    fn ensure_thread(heap: &Arc<HeapCore>, state: &mut State) {
-        if state.thread_id.is_some() {
-            return;
+    /// The calling thread becomes the runner of a heap without threads, for a slice; `None` if another thread is, or
+    /// collection is inhibited.
+    pub(crate) fn try_begin_run(&self) -> Option<Collector> {
+        let mut state = self.state.lock();
+        if state.runner != Runner::Nobody || state.is_inhibited() {
+            return None;
         }
-        let core = heap.clone();
-        let thread = std::thread::Builder::new()
-            .name("gc-collector".into())
-            .spawn(move || crate::cycle::collector_thread(&core))
-            .expect("the system can start one thread for the collector");
-        state.thread_id = Some(thread.thread().id());
-        state.thread = Some(thread);
+        state.runner = Runner::Thread(thread::current().id());
+        state.collector.take()
     }
 
-    /// Waits for a full cycle that begins after this call. The mutator is outside.
+    /// The end of the slice that began with `try_begin_run`.
+    pub(crate) fn end_run(&self, collector: &mut Option<Collector>) {
+        let mut state = self.state.lock();
+        state.collector = collector.take();
+        state.runner = Runner::Nobody;
+        self.progress.notify_all();
+    }
+
+    /// The number of the next cycle, which begins now, if one is wanted.
+    pub(crate) fn next_number(&self) -> Option<u64> {
+        self.state.lock().next_number()
+    }
+
+    /// Whether the cycle `number` is over.
+    pub(crate) fn is_completed(&self, number: u64) -> bool {
+        self.state.lock().completed >= number
+    }
+
+    /// Waits until the cycle `number` is over or nobody runs cycles.
+    pub(crate) fn await_progress(&self, number: u64) {
+        let mut state = self.state.lock();
+        while state.completed < number && state.runner != Runner::Nobody {
+            self.progress.wait(&mut state);
+        }
+    }
+
+    /// Whether collection is inhibited.
+    pub(crate) fn is_inhibited(&self) -> bool {
+        self.state.lock().is_inhibited()
+    }
+
+    /// The runner, between two steps, waits while collection is inhibited.
+    pub(crate) fn pause(&self) {
+        let mut state = self.state.lock();
+        while state.is_inhibited() && !state.shutdown {
+            self.wake.wait(&mut state);
+        }
+    }
+
+    /// Somebody runs the cycles that are wanted.
+    fn ensure_runner(heap: &Arc<HeapCore>, state: &mut State) -> io::Result<()> {
+        if heap.config.threads && state.runner == Runner::Nobody && !state.is_inhibited() {
+            let core = heap.clone();
+            pool().run(move || crate::cycle::run_cycles(&core))?;
+            state.runner = Runner::Called;
+        }
+        Ok(())
+    }
+
+    /// Waits for a full cycle that begins after this call. The mutator is outside. A local heap's is not waited for while
+    /// the thread unwinds: its dead could not be dropped.
     pub(crate) fn collect(record: &Record) {
         let heap = &record.heap;
+        if !heap.shared && thread::panicking() {
+            return Self::start(heap);
+        }
         let control = &heap.control;
         let mut state = control.state.lock();
         let target = state.started + 1;
         state.requested = state.requested.max(target);
-        Self::ensure_thread(heap, &mut state);
+        state.forced += 1;
         control.wake.notify_all();
+        if !heap.config.threads {
+            drop(state);
+            heap.drive_to(target);
+            control.state.lock().forced -= 1;
+            return;
+        }
+        if let Err(error) = Self::ensure_runner(heap, &mut state) {
+            state.forced -= 1;
+            drop(state);
+            panic!("a collection needs a thread, and the system can start none: {error}");
+        }
         while state.completed < target {
-            if state.drops_due && !heap.shared && !std::thread::panicking() {
+            if state.drops_due && !heap.shared {
                 drop(state);
                 heap.drops.run_all(heap);
                 record.state.attended();
@@ -90,24 +191,44 @@ impl Control {
             }
             control.progress.wait(&mut state);
         }
+        state.forced -= 1;
     }
 
-    /// The collector's thread waits for work: the number of the cycle to run, or `None` at shutdown.
-    pub(crate) fn next_cycle(&self) -> Option<u64> {
-        let mut state = self.state.lock();
-        loop {
-            if state.shutdown {
-                return None;
-            }
-            if state.requested > state.completed {
-                state.started = state.completed + 1;
-                return Some(state.started);
-            }
-            self.wake.wait(&mut state);
+    /// Collection is inhibited until `allow`.
+    fn inhibit(&self) {
+        self.state.lock().inhibited += 1;
+    }
+
+    fn allow(heap: &Arc<HeapCore>) {
+        let mut state = heap.control.state.lock();
+        state.inhibited -= 1;
+        heap.control.wake.notify_all();
+        if state.requested > state.completed {
+            let _ = Self::ensure_runner(heap, &mut state);
         }
     }
 
-    /// The collector's thread has ended the cycle it had started.
+    /// The calling thread is the runner now, and takes the collector.
+    pub(crate) fn begin_run(&self) -> Collector {
+        let mut state = self.state.lock();
+        state.runner = Runner::Thread(thread::current().id());
+        state.collector.take().expect("one runner at a time, and it gives the collector back")
+    }
+
+    /// The runner asks for the number of the next cycle; `None` if it is to stop: then it has given the collector back, and
+    /// is the runner no more (I3).
+    pub(crate) fn next_cycle(&self, collector: &mut Option<Collector>) -> Option<u64> {
+        let mut state = self.state.lock();
+        if let Some(number) = state.next_number() {
+            return Some(number);
+        }
+        state.collector = collector.take();
+        state.runner = Runner::Nobody;
+        self.progress.notify_all();
+        None
+    }
+
+    /// The runner has ended the cycle it had started.
     pub(crate) fn cycle_over(&self, record: impl FnOnce(&mut Statistics)) {
         let mut state = self.state.lock();
         state.completed = state.started;
@@ -142,22 +263,26 @@ impl Control {
         self.state.lock().drops_due
     }
 
-    /// Ends the collector's thread: its handle to join, unless the caller is that thread.
-    pub(crate) fn shut_down(&self) -> Shutdown {
+    /// No cycle begins from now on. Waits for the runner to stop; false if that is the calling thread, which has to end the
+    /// heap when it comes to its end.
+    pub(crate) fn shut_down(&self) -> bool {
         let mut state = self.state.lock();
         state.shutdown = true;
         self.wake.notify_all();
-        match (state.thread.take(), state.thread_id) {
-            (Some(thread), Some(id)) if id != std::thread::current().id() => Shutdown::Join(thread),
-            (Some(_), _) => {
-                state.ends_on_collector = true;
-                Shutdown::OnCollector
-            }
-            (None, _) => Shutdown::NoThread,
+        if state.runner == Runner::Thread(thread::current().id()) {
+            state.ends_on_collector = true;
+            return false;
         }
+        while state.runner != Runner::Nobody {
+            self.progress.wait(&mut state);
+        }
+        if let Some(collector) = &mut state.collector {
+            collector.abandon();
+        }
+        true
     }
 
-    /// Whether the collector's thread has to end the heap.
+    /// Whether the runner has to end the heap.
     pub(crate) fn ends_on_collector(&self) -> bool {
         self.state.lock().ends_on_collector
     }
@@ -167,12 +292,26 @@ impl Control {
     }
 }
 
-/// How the collector's thread ends.
-pub(crate) enum Shutdown {
-    /// No thread was ever started.
-    NoThread,
-    /// The caller is the collector's thread: it ends the heap itself once its cycle is over.
-    OnCollector,
-    /// Wait for it.
-    Join(JoinHandle<()>),
+/// While it lives, no cycle of its heap begins, and one that is on stands still, but for [`collect`](crate::Mutator::collect):
+/// for a critical section of the program. Mutators do not assist. From [`Heap::inhibit`](crate::Heap::inhibit) and
+/// [`LocalHeap::inhibit`](crate::LocalHeap::inhibit). It stays on its thread: it is an owner of the heap, and may be the last.
+pub struct Inhibit(Owner, PhantomData<*const ()>);
+
+impl Inhibit {
+    pub(crate) fn new(owner: Owner) -> Inhibit {
+        owner.core().control.inhibit();
+        Inhibit(owner, PhantomData)
+    }
+}
+
+impl Drop for Inhibit {
+    fn drop(&mut self) {
+        Control::allow(self.0.core());
+    }
+}
+
+impl fmt::Debug for Inhibit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inhibit")
+    }
 }

@@ -16,7 +16,7 @@ use crate::control::Control;
 use crate::heap::HeapCore;
 use crate::record::Record;
 use crate::stats::Cause;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, thread};
 use crate::type_info::TypeInfo;
 
 /// How long an owner drops at one safepoint.
@@ -64,7 +64,7 @@ impl Drops {
     }
 
     /// Drops dead objects until none is left or `quantum` is over; true if some are left.
-    fn run_for(&self, heap: &HeapCore, quantum: Option<Duration>) -> bool {
+    pub(crate) fn run_for(&self, heap: &HeapCore, quantum: Option<Duration>) -> bool {
         let since = Instant::now();
         while let Some(mut span) = heap.arena.take_visit() {
             let (owner, slot_size) = (span.owner(), span.slot_size());
@@ -95,8 +95,11 @@ impl HeapCore {
     /// A local heap's owner, outside a region, looks after its dead objects for a quantum.
     #[cold]
     pub(crate) fn attend(self: &Arc<Self>, record: &Record) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             return; // I1; the bit stays set
+        }
+        if !self.config.threads {
+            return self.drive_if_overdue(record);
         }
         record.state.attended();
         let since = Instant::now();

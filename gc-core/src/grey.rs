@@ -19,9 +19,9 @@
 use std::ptr::NonNull;
 
 use allocator::{PageId, Space};
-use crossbeam_deque::{Steal, Stealer, Worker};
 
 use crate::shade::Marked;
+use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::sync::{AtomicUsize, Ordering, fence_after_rmw};
 use crate::type_info::SILENT;
 
@@ -54,7 +54,14 @@ pub(crate) fn begin_scan(space: &Space, page: PageId) {
 /// The sink of a marker's tracer: marks, and queues pages.
 pub(crate) struct MarkerSink {
     pub(crate) worker: Worker<PageId>,
+    /// Objects marked, and taken in, since somebody asked.
+    pub(crate) marked: u64,
+    /// Slots of weak references scanned in this cycle.
+    pub(crate) weak_slots: Vec<NonNull<()>>,
 }
+
+// SAFETY: addresses; what they name is the collector's to read.
+unsafe impl Send for MarkerSink {}
 
 impl MarkerSink {
     /// Marks what is still white, and queues its pages.
@@ -62,6 +69,7 @@ impl MarkerSink {
         for edge in edges.iter().flatten() {
             let addr = edge.addr().get();
             if space.mark(addr) {
+                self.marked += 1;
                 queue(space, &self.worker, space.page_of(addr));
             }
         }
@@ -69,6 +77,7 @@ impl MarkerSink {
 
     /// Queues the pages of objects that a mutator marked.
     pub(crate) fn take_in(&mut self, space: &Space, batch: &[Marked]) {
+        self.marked += batch.len() as u64;
         for marked in batch {
             queue(space, &self.worker, space.page_of(marked.0.addr().get()));
         }
@@ -79,17 +88,35 @@ impl MarkerSink {
 #[derive(Debug)]
 pub(crate) struct GreyQueue {
     stealers: Vec<Stealer<PageId>>,
+    /// Pages that an assisting mutator found too long to scan: for the collector's threads.
+    long: Injector<PageId>,
     /// Markers that hold or look for work and may create more. Written by each marker around its idle time (AcqRel), read
     /// by markers that wonder whether all is done (Acquire).
     active: AtomicUsize,
 }
 
 impl GreyQueue {
-    /// A queue for `markers` markers, and the workers' ends.
+    /// A queue for `markers` markers, assisting mutators included, and the workers' ends.
     pub(crate) fn new(markers: usize) -> (GreyQueue, Vec<Worker<PageId>>) {
         let workers: Vec<_> = (0..markers).map(|_| Worker::new_fifo()).collect();
         let stealers = workers.iter().map(Worker::stealer).collect();
-        (GreyQueue { stealers, active: AtomicUsize::new(0) }, workers)
+        (GreyQueue { stealers, long: Injector::new(), active: AtomicUsize::new(0) }, workers)
+    }
+
+    /// A page that takes long is left to the collector's threads. It stays queued.
+    pub(crate) fn leave_long(&self, page: PageId) {
+        self.long.push(page);
+    }
+
+    /// A page that takes long.
+    pub(crate) fn take_long(&self) -> Option<PageId> {
+        loop {
+            match self.long.steal() {
+                Steal::Success(page) => return Some(page),
+                Steal::Empty => return None,
+                Steal::Retry => {}
+            }
+        }
     }
 
     /// A batch of pages from another marker's end.
@@ -110,7 +137,7 @@ impl GreyQueue {
 
     /// Whether every marker's end is empty.
     pub(crate) fn is_empty(&self) -> bool {
-        self.stealers.iter().all(Stealer::is_empty)
+        self.long.is_empty() && self.stealers.iter().all(Stealer::is_empty)
     }
 
     pub(crate) fn become_active(&self) {

@@ -14,19 +14,22 @@ use allocator::{AllocError, Arena, Space};
 
 use crate::claim::FIRST_EPOCH;
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, Inhibit};
+use crate::cycle::Collector;
 use crate::drops::Drops;
 use crate::error::MutatorError;
 use crate::kind::{Kind, Owned, Shared};
 use crate::mode::{Handshake, Mode};
 use crate::mutator::Mutator;
 use crate::pacer::Pacing;
+use crate::pool::pool;
 use crate::record::Record;
 use crate::rendezvous::Rendezvous;
 use crate::root_table::RootTable;
 use crate::shade::Shades;
 use crate::stats::{Recorder, Statistics};
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Ordering};
+use crate::team::Marking;
 
 /// The mutators of a heap, and the mode that a newcomer starts in (I2).
 pub(crate) struct Registry {
@@ -37,6 +40,7 @@ pub(crate) struct Registry {
     /// What mutators that have left measured.
     departed: Recorder,
     departed_shaded: u64,
+    departed_hits: u64,
 }
 
 /// What both kinds of heap share.
@@ -49,6 +53,7 @@ pub(crate) struct HeapCore {
     pub(crate) rendezvous: Rendezvous,
     pub(crate) roots: RootTable,
     pub(crate) shades: Arc<Shades>,
+    pub(crate) marking: Arc<Marking>,
     pub(crate) control: Control,
     pub(crate) pacing: Pacing,
     pub(crate) drops: Drops,
@@ -64,6 +69,13 @@ impl HeapCore {
     fn new(config: Config, shared: bool) -> Result<Arc<HeapCore>, AllocError> {
         let space = Space::global()?;
         let arena = Arena::new(space)?;
+        let shades = Arc::new(Shades::new());
+        // Of mutators that would assist at once, no more can than there are processors.
+        let assistants = if shared && !cfg!(loom) { crate::config::cores() } else { 1 };
+        let (marking, marker) = Marking::new(space, &shades, config.markers, assistants);
+        let marking = Arc::new(marking);
+        let collector = Collector::new(&marking, marker);
+        pool().enter();
         Ok(Arc::new(HeapCore {
             shared,
             pacing: Pacing::new(&config),
@@ -76,11 +88,13 @@ impl HeapCore {
                 next_id: 0,
                 departed: Recorder::default(),
                 departed_shaded: 0,
+                departed_hits: 0,
             }),
             rendezvous: Rendezvous::new(),
             roots: RootTable::new(),
-            shades: Arc::new(Shades::new()),
-            control: Control::new(),
+            shades,
+            marking,
+            control: Control::new(collector),
             drops: Drops::new(),
             epoch: AtomicU32::new(FIRST_EPOCH),
             owners: AtomicUsize::new(1),
@@ -140,7 +154,7 @@ impl HeapCore {
 
     fn register_in_mode(self: &Arc<Self>) -> Result<Arc<Record>, MutatorError> {
         let mut registry = self.registry.lock();
-        let me = std::thread::current().id();
+        let me = crate::sync::thread::current().id();
         if registry.mutators.iter().any(|record| record.thread == me) {
             return Err(MutatorError::SecondOnThread);
         }
@@ -163,16 +177,17 @@ impl HeapCore {
         let place = registry.mutators.iter().position(|other| Arc::ptr_eq(other, record));
         registry.mutators.swap_remove(place.expect("a mutator is registered until it leaves"));
         registry.departed.merge(&record.recorder.lock());
-        registry.departed_shaded += record.shaded();
+        registry.departed_shaded += record.counts.shaded();
+        registry.departed_hits += record.counts.barrier_hits();
     }
 
-    /// Requests `handshake` of all mutators and waits until all have answered.
-    pub(crate) fn handshake(&self, handshake: Handshake, asked: &mut Vec<Arc<Record>>) -> Duration {
-        let since = Instant::now();
+    /// Requests `handshake` of all mutators, and answers for those that are outside. `asked` is for the caller to keep until
+    /// all have answered.
+    pub(crate) fn request(&self, handshake: Handshake, asked: &mut Vec<Arc<Record>>) {
         {
             let mut registry = self.registry.lock();
             registry.mode = handshake.next_mode(registry.mode);
-            if handshake == Handshake::Idle {
+            if handshake.begins_epoch() {
                 // Newcomers from here on allocate for the new epoch; who has yet to answer, for the old one.
                 self.arena.flip();
             }
@@ -186,9 +201,6 @@ impl HeapCore {
         for record in asked.iter() {
             record.act(handshake);
         }
-        self.rendezvous.wait();
-        asked.clear();
-        since.elapsed()
     }
 
     // ---- readings
@@ -199,14 +211,18 @@ impl HeapCore {
             let registry = self.registry.lock();
             statistics.recorder.merge(&registry.departed);
             statistics.shaded = registry.departed_shaded;
+            statistics.barrier_hits = registry.departed_hits;
             for record in &registry.mutators {
                 statistics.recorder.merge(&record.recorder.lock());
+                statistics.shaded += record.counts.shaded();
+                statistics.barrier_hits += record.counts.barrier_hits();
             }
             statistics.mutators = registry.mutators.len();
         }
         statistics.roots = self.roots.len();
-        statistics.bytes_allocated = self.arena.allocated_bytes();
-        statistics.objects_allocated = self.arena.class_stats().iter().map(|class| class.allocated).sum();
+        let allocated = self.arena.allocated();
+        statistics.bytes_allocated = allocated.bytes;
+        statistics.objects_allocated = allocated.objects;
         statistics.heap_bytes = self.pacing.heap_bytes(&self.arena);
         statistics.goal = self.pacing.goal();
         statistics.drops = self.drops.run();
@@ -316,9 +332,22 @@ impl Heap {
         Control::start(self.0.core());
     }
 
+    /// No cycle begins, and one that is on stands still, until the guard is dropped.
+    pub fn inhibit(&self) -> Inhibit {
+        Inhibit::new(self.0.clone())
+    }
+
     /// What was measured so far.
     pub fn statistics(&self) -> Statistics {
         self.0.core().statistics()
+    }
+}
+
+#[cfg(all(test, loom))]
+impl Heap {
+    /// The core, for models that play the collector.
+    pub(crate) fn core(&self) -> &Arc<HeapCore> {
+        self.0.core()
     }
 }
 
@@ -378,6 +407,11 @@ impl LocalHeap {
     /// Asks for a cycle and does not wait for it. Safe to call anywhere.
     pub fn start_collection(&self) {
         Control::start(self.0.core());
+    }
+
+    /// No cycle begins, and one that is on stands still, until the guard is dropped.
+    pub fn inhibit(&self) -> Inhibit {
+        Inhibit::new(self.0.clone())
     }
 
     /// What was measured so far.

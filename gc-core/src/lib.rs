@@ -44,22 +44,28 @@
 extern crate self as gc_core;
 
 mod alloc;
+mod assist;
 mod cell;
 mod claim;
 mod config;
 mod control;
 mod cycle;
+mod drive;
 mod drops;
 mod error;
+mod fat;
 mod gc;
 mod grey;
 mod heap;
 mod kind;
 mod locals;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod marker;
 mod mode;
 mod mutator;
 mod pacer;
+mod pool;
 mod record;
 mod rendezvous;
 mod root;
@@ -69,17 +75,23 @@ mod scope;
 mod shade;
 mod stats;
 mod sync;
+mod team;
 mod teardown;
 mod termination;
+mod thin;
 mod trace;
 mod tracer;
 mod type_info;
+mod weak;
 
+pub use alloc::SliceBuilder;
 pub use cell::{
     BorrowError, BorrowMutError, GcCell, GcMutex, GcMutexGuard, GcOnceCell, GcRefCell, GcRwLock, GcRwLockReadGuard,
     GcRwLockWriteGuard, Ref, RefMut, Word,
 };
 pub use config::Config;
+pub use control::Inhibit;
+pub use drive::Slice;
 pub use error::{AllocError, MutatorError};
 pub use gc::{ByPtr, GC_ALIGN, Gc};
 pub use gc_derive::Trace;
@@ -89,11 +101,14 @@ pub use mutator::{Mutation, Mutator};
 pub use root::Root;
 pub use scope::{Local, Scope, ScopeMutation};
 pub use stats::{Cause, CycleReport, Distribution, Statistics};
-pub use trace::{BrandedBy, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
+pub use thin::{Thin, ThinTarget};
+pub use trace::{BrandedBy, DynFrom, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
 pub use tracer::Tracer;
+pub use weak::{Weak, WeakRoot};
 
 /// For this crate's macros.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::thin::fatten_dyn;
     pub use crate::trace::{GcDyn, known_dyn};
 }

@@ -9,13 +9,11 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::fat::Fat;
+use crate::sync::{AtomicUsize, Ordering, Witness};
 
 /// Entries of a segment.
 const SEGMENT: usize = if cfg!(loom) { 2 } else { 512 };
-
-/// A fat pointer's bits, or a thin one's in the first word. Kept as pointers for their provenance.
-pub(crate) type Fat = [*const (); 2];
 
 /// One local root.
 #[derive(Debug)]
@@ -31,11 +29,13 @@ pub(crate) struct LocalStack {
     len: AtomicUsize,
     /// Grown by the mutator inside a region only.
     segments: std::cell::UnsafeCell<Vec<Box<[Entry; SEGMENT]>>>,
+    /// Of the segments and the entries (I1), for the models.
+    data: Witness,
 }
 
 impl LocalStack {
     pub(crate) fn new() -> Self {
-        LocalStack { len: AtomicUsize::new(0), segments: std::cell::UnsafeCell::new(Vec::new()) }
+        LocalStack { len: AtomicUsize::new(0), segments: std::cell::UnsafeCell::new(Vec::new()), data: Witness::new() }
     }
 
     /// The number of locals.
@@ -51,6 +51,7 @@ impl LocalStack {
     /// The caller is the mutator, inside a region (I1).
     #[inline]
     pub(crate) unsafe fn push(&self, target: NonNull<()>, fat: Fat) -> usize {
+        self.data.write();
         let index = self.len.load(Ordering::Relaxed);
         // SAFETY: I1: nobody else looks at the segments now.
         let segments = unsafe { &mut *self.segments.get() };
@@ -81,6 +82,7 @@ impl LocalStack {
     /// The caller is the mutator, inside a region; `index` is below the length.
     #[inline]
     pub(crate) unsafe fn get(&self, index: usize) -> Fat {
+        self.data.read();
         // SAFETY: I1.
         let segments = unsafe { &*self.segments.get() };
         segments[index / SEGMENT][index % SEGMENT].fat.get()
@@ -91,6 +93,7 @@ impl LocalStack {
     /// # Safety
     /// As [`get`](Self::get).
     pub(crate) unsafe fn entry(&self, index: usize) -> (NonNull<()>, Fat) {
+        self.data.read();
         // SAFETY: I1.
         let segments = unsafe { &*self.segments.get() };
         let entry = &segments[index / SEGMENT][index % SEGMENT];
@@ -103,6 +106,7 @@ impl LocalStack {
     /// As [`get`](Self::get).
     #[inline]
     pub(crate) unsafe fn set(&self, index: usize, target: NonNull<()>, fat: Fat) {
+        self.data.write();
         // SAFETY: I1.
         let segments = unsafe { &*self.segments.get() };
         let entry = &segments[index / SEGMENT][index % SEGMENT];
@@ -115,6 +119,7 @@ impl LocalStack {
     /// # Safety
     /// The caller has exclusive access to the record: the mutator inside, or the collector acting.
     pub(crate) unsafe fn for_each(&self, mut f: impl FnMut(NonNull<()>)) {
+        self.data.read();
         // Acquire: pairs with `truncate`.
         let len = self.len.load(Ordering::Acquire);
         // SAFETY: I1.

@@ -1,33 +1,90 @@
-//! Marking: a [`Marker`] takes pages with grey objects from the queue, scans them, and marks what they point to; a [`Team`]
-//! is the markers of one heap.
+//! A [`Marker`] takes pages with grey objects from the queue, scans them, and marks what they point to. The collector's
+//! threads have one each (`team`), and a mutator that assists borrows one (`assist`).
 //!
 //! I1. A marker scans only between the last answer to H3 and Done.
 //! I2. `take_both` gives each grey object to one marker; the object's content was written before its mark was set or before
 //!     its mutator answered H3.
 //! I3. A panic in a user's `trace` can't be survived: objects would be missed. It aborts the process with a message.
 
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::ptr::NonNull;
 
 use allocator::{GRANULE, PageId, Space};
-use crossbeam_deque::Worker;
 
+use crate::assist::Progress;
+use crate::cycle::Budget;
 use crate::grey::{GreyQueue, MarkerSink, begin_scan};
-use crate::heap::HeapCore;
 use crate::shade::Shades;
-use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, spin_loop, yield_now};
+use crate::sync::deque::Worker;
+use crate::team::Sleepers;
 use crate::tracer::{Sink, Tracer};
 use crate::type_info::{PageBits, TypeInfo};
 
-/// Looks for work that an idle marker takes before it sleeps.
-const PATIENCE: u32 = if cfg!(loom) { 1 } else { 200 };
+/// Bytes of objects scanned before the others hear of it.
+const REPORT: usize = 64 << 10;
+/// Slots up to this size are scanned by assisting mutators: some microseconds each.
+const SHORT: usize = 32 << 10;
+/// Bytes of objects scanned between two looks at the clock of who has little time: a few microseconds.
+const SCANNED_PER_LOOK: usize = 4 << 10;
+/// .. and pages, if there is less on each.
+const PAGES_PER_LOOK: u32 = 8;
+
+/// Says when to look at the clock.
+#[derive(Default)]
+struct Clock {
+    pages: u32,
+    looked_at: usize,
+}
+
+impl Clock {
+    /// One more page is scanned, `scanned` bytes in all.
+    fn is_time(&mut self, scanned: usize) -> bool {
+        self.pages += 1;
+        let is_time = self.pages == PAGES_PER_LOOK || scanned - self.looked_at >= SCANNED_PER_LOOK;
+        if is_time {
+            *self = Clock { pages: 0, looked_at: scanned };
+        }
+        is_time
+    }
+}
+
+/// What the markers of a heap share.
+pub(crate) struct Work<'a> {
+    pub(crate) queue: &'a GreyQueue,
+    pub(crate) shades: &'a Shades,
+    pub(crate) sleepers: &'a Sleepers,
+    pub(crate) progress: &'a Progress,
+}
+
+/// What a marker found in a cycle.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Objects marked.
+    pub(crate) marked: u64,
+    /// Slots of weak references, to be settled.
+    pub(crate) weak_slots: Vec<NonNull<()>>,
+}
+
+// SAFETY: addresses; what they name is the collector's to read.
+unsafe impl Send for Findings {}
+
+impl Findings {
+    /// Adds what another marker found.
+    pub(crate) fn add(&mut self, other: Findings) {
+        self.marked += other.marked;
+        if self.weak_slots.is_empty() {
+            self.weak_slots = other.weak_slots;
+        } else {
+            self.weak_slots.extend(other.weak_slots);
+        }
+    }
+}
 
 /// One marker.
 pub(crate) struct Marker {
-    index: usize,
+    pub(crate) index: usize,
     tracer: Box<Tracer<'static>>,
-    /// Objects scanned in this cycle.
-    pub(crate) scanned: u64,
+    /// Bytes of objects scanned that `Progress` has not heard of.
+    unreported: usize,
 }
 
 // SAFETY: a marker moves to its thread with no edges collected; what it holds later are addresses of its heap's objects,
@@ -49,7 +106,8 @@ impl Drop for AbortOnPanic {
 
 impl Marker {
     pub(crate) fn new(index: usize, space: &'static Space, worker: Worker<PageId>) -> Self {
-        Marker { index, tracer: Box::new(Tracer::new(space, Sink::Marker(MarkerSink { worker }))), scanned: 0 }
+        let sink = Sink::Marker(MarkerSink { worker, marked: 0, weak_slots: Vec::new() });
+        Marker { index, tracer: Box::new(Tracer::new(space, sink)), unreported: 0 }
     }
 
     fn sink(&mut self) -> &mut MarkerSink {
@@ -74,35 +132,88 @@ impl Marker {
         self.tracer.set_claims(epoch);
     }
 
-    /// Marks until neither its own queue, nor the mutators' batches, nor another marker's queue has anything.
-    fn work(&mut self, queue: &GreyQueue, shades: &Shades, helpers: &Sleepers) {
+    /// What it found since this was asked last.
+    pub(crate) fn take_found(&mut self) -> Findings {
+        let sink = self.sink();
+        Findings { marked: std::mem::take(&mut sink.marked), weak_slots: std::mem::take(&mut sink.weak_slots) }
+    }
+
+    /// Marks until neither its own queue, nor the mutators' batches, nor another marker's queue has anything, or the budget is
+    /// spent; whether it is.
+    pub(crate) fn work(&mut self, work: &Work<'_>, budget: &mut Budget) -> bool {
+        let mut clock = Clock::default();
+        let mut scanned = 0;
+        let spent = loop {
+            if scanned + self.unreported >= budget.bytes {
+                break true;
+            }
+            let Some(page) = self.next_page(work).or_else(|| work.queue.take_long()) else { break false };
+            self.scan(page);
+            work.sleepers.wake_some(|| self.sink().worker.len());
+            if budget.until.is_some() && clock.is_time(scanned + self.unreported) && budget.is_spent() {
+                break true;
+            }
+            if self.unreported >= REPORT {
+                scanned += self.unreported;
+                work.progress.background(std::mem::take(&mut self.unreported));
+            }
+        };
+        self.tracer.flush();
+        scanned += self.unreported;
+        work.progress.background(std::mem::take(&mut self.unreported));
+        budget.bytes = budget.bytes.saturating_sub(scanned);
+        spent
+    }
+
+    /// A mutator's part: marks until the budget is spent, or there is nothing to do; the bytes scanned. What is left in the
+    /// queue can be stolen.
+    pub(crate) fn assist(&mut self, work: &Work<'_>, budget: &Budget) -> usize {
         let space = self.tracer.space();
+        let mut clock = Clock::default();
+        while self.unreported < budget.bytes {
+            let Some(page) = self.next_page(work) else { break };
+            let span = space.span_of(space.page_base(page)).expect("a queued page belongs to a span");
+            if span.slot_size() > SHORT {
+                work.queue.leave_long(page);
+            } else {
+                self.scan(page);
+            }
+            if clock.is_time(self.unreported) && budget.is_spent() {
+                break;
+            }
+        }
+        self.tracer.flush();
+        let scanned = std::mem::take(&mut self.unreported);
+        work.progress.assisted(scanned);
+        scanned
+    }
+
+    /// A page with grey objects, from wherever there is one. `None` only with all of its own edges marked.
+    fn next_page(&mut self, work: &Work<'_>) -> Option<PageId> {
         loop {
-            while let Some(page) = self.sink().worker.pop() {
-                self.scan(space, page);
-                helpers.wake_some(|| self.sink().worker.len());
+            if let Some(page) = self.sink().worker.pop() {
+                return Some(page);
             }
             self.tracer.flush();
             if !self.sink().worker.is_empty() {
                 continue;
             }
-            if let Some(batch) = shades.take() {
+            if let Some(batch) = work.shades.take() {
+                let space = self.tracer.space();
                 self.sink().take_in(space, &batch);
                 continue;
             }
             let me = self.index;
-            match queue.steal_into(me, &self.sink().worker) {
-                Some(page) => self.scan(space, page),
-                None => return,
-            }
+            return work.queue.steal_into(me, &self.sink().worker);
         }
     }
 
     /// Scans all grey objects of a page.
-    fn scan(&mut self, space: &'static Space, page: PageId) {
+    fn scan(&mut self, page: PageId) {
+        let space = self.tracer.space();
         begin_scan(space, page);
         let bits: PageBits = space.take_both(page);
-        if bits == [0; 8] {
+        if bits.iter().fold(0, |all, word| all | word) == 0 {
             return;
         }
         let base = space.pointer(space.page_base(page)).cast_const();
@@ -111,7 +222,8 @@ impl Marker {
         // SAFETY: the span is of a heap of this crate.
         let info = unsafe { TypeInfo::of_owner(span.owner().word) };
         let Some((info, scan)) = info.and_then(|info| info.scan.map(|scan| (info, scan))) else { return };
-        self.scanned += bits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+        let objects: u32 = bits.iter().map(|word| word.count_ones()).sum();
+        self.unreported += objects as usize * span.slot_size();
         let bomb = AbortOnPanic(info);
         // SAFETY: I2: initialised objects of the span's type, of the tracer's heap.
         unsafe { scan(base, &bits, span.slot_size(), &mut self.tracer) };
@@ -137,187 +249,4 @@ fn prefetch_slots(base: *const u8, bits: &PageBits) {
             let _ = slot;
         }
     }
-}
-
-/// Helpers that found nothing to do.
-#[derive(Debug)]
-struct Sleepers {
-    /// Written under `lock` by helpers (Relaxed), read without it by markers (Relaxed): a hint; who misses it is woken at
-    /// the next page.
-    count: AtomicUsize,
-    lock: Mutex<TeamState>,
-    wake: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct TeamState {
-    marking: bool,
-    epoch: u32,
-    stop: bool,
-    /// Helpers that take part in the marking that is on.
-    inside: usize,
-}
-
-impl Sleepers {
-    /// Wakes the sleeping helpers if there is something to share.
-    #[inline(always)]
-    fn wake_some(&self, queued: impl FnOnce() -> usize) {
-        if self.count.load(Ordering::Relaxed) != 0 && queued() > 4 {
-            self.wake_all();
-        }
-    }
-
-    #[cold]
-    fn wake_all(&self) {
-        let _state = self.lock.lock();
-        self.wake.notify_all();
-    }
-}
-
-/// The markers of one heap: the collector's thread and its helpers.
-pub(crate) struct Team {
-    shared: Arc<Shared>,
-    marker: Marker,
-    helpers: Vec<JoinHandle<u64>>,
-}
-
-struct Shared {
-    queue: GreyQueue,
-    shades: Arc<Shades>,
-    sleepers: Sleepers,
-}
-
-impl Team {
-    /// A team of as many markers as the configuration says. Helper threads start here and sleep.
-    pub(crate) fn new(heap: &HeapCore) -> Team {
-        let markers = heap.config.markers;
-        let (queue, workers) = GreyQueue::new(markers);
-        let shared = Arc::new(Shared {
-            queue,
-            shades: heap.shades.clone(),
-            sleepers: Sleepers {
-                count: AtomicUsize::new(0),
-                lock: Mutex::new(TeamState::default()),
-                wake: Condvar::new(),
-            },
-        });
-        let mut all = workers.into_iter().enumerate().map(|(index, worker)| Marker::new(index, heap.space, worker));
-        let marker = all.next().expect("at least one marker is configured");
-        let helpers = all
-            .map(|mut helper| {
-                let shared = shared.clone();
-                std::thread::Builder::new()
-                    .name(format!("gc-marker-{}", helper.index))
-                    .spawn(move || help(&mut helper, &shared))
-                    .expect("the system can start the configured marker threads")
-            })
-            .collect();
-        Team { shared, marker, helpers }
-    }
-
-    /// The collector's own marker, for roots.
-    pub(crate) fn marker(&mut self) -> &mut Marker {
-        &mut self.marker
-    }
-
-    /// Marking begins: claims count, helpers look for work.
-    pub(crate) fn begin(&mut self, epoch: u32) {
-        self.marker.set_claims(Some(epoch));
-        let mut state = self.shared.sleepers.lock.lock();
-        state.marking = true;
-        state.epoch = epoch;
-        self.shared.sleepers.wake.notify_all();
-    }
-
-    /// Marks until no marker holds work and nothing waits in a queue or a batch; the number of hand-ins seen until then.
-    pub(crate) fn mark_until_quiet(&mut self) -> u64 {
-        let Shared { queue, shades, sleepers } = &*self.shared;
-        loop {
-            queue.become_active();
-            self.marker.work(queue, shades, sleepers);
-            queue.become_idle();
-            // Before the last look for batches: a hand-in after that look is counted after this reading.
-            let handed_in = shades.handed_in();
-            if shades.is_empty() && queue.is_quiet() {
-                return handed_in;
-            }
-            spin_loop();
-        }
-    }
-
-    /// Marking is over: helpers sleep, and none holds a claim or a page.
-    pub(crate) fn end(&mut self) -> u64 {
-        self.marker.set_claims(None);
-        let sleepers = &self.shared.sleepers;
-        let mut state = sleepers.lock.lock();
-        state.marking = false;
-        while state.inside != 0 {
-            sleepers.wake.notify_all();
-            sleepers.wake.wait(&mut state);
-        }
-        std::mem::take(&mut self.marker.scanned)
-    }
-}
-
-impl Drop for Team {
-    fn drop(&mut self) {
-        {
-            let mut state = self.shared.sleepers.lock.lock();
-            state.stop = true;
-            self.shared.sleepers.wake.notify_all();
-        }
-        for helper in self.helpers.drain(..) {
-            helper.join().expect("a helper does not panic: a trace that does aborts");
-        }
-    }
-}
-
-/// A helper's thread: sleeps between markings.
-fn help(marker: &mut Marker, shared: &Shared) -> u64 {
-    let Shared { queue, shades, sleepers } = shared;
-    let mut scanned = 0;
-    loop {
-        let epoch = {
-            let mut state = sleepers.lock.lock();
-            loop {
-                if state.stop {
-                    return scanned;
-                }
-                if state.marking {
-                    break;
-                }
-                sleepers.wake.wait(&mut state);
-            }
-            state.inside += 1;
-            state.epoch
-        };
-        marker.set_claims(Some(epoch));
-        while help_once(marker, queue, shades, sleepers) {}
-        marker.set_claims(None);
-        scanned += std::mem::take(&mut marker.scanned);
-        let mut state = sleepers.lock.lock();
-        state.inside -= 1;
-        sleepers.wake.notify_all();
-    }
-}
-
-/// Works, or waits for work; false when marking is over.
-fn help_once(marker: &mut Marker, queue: &GreyQueue, shades: &Shades, sleepers: &Sleepers) -> bool {
-    for patience in 0..PATIENCE {
-        if !queue.is_empty() || !shades.is_empty() {
-            queue.become_active();
-            marker.work(queue, shades, sleepers);
-            queue.become_idle();
-        }
-        if patience % 16 == 15 { yield_now() } else { spin_loop() }
-    }
-    let mut state = sleepers.lock.lock();
-    if !state.marking {
-        return false;
-    }
-    // Relaxed: a hint for `wake_some`.
-    sleepers.count.fetch_add(1, Ordering::Relaxed);
-    sleepers.wake.wait(&mut state);
-    sleepers.count.fetch_sub(1, Ordering::Relaxed);
-    state.marking
 }

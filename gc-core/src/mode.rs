@@ -7,6 +7,14 @@
 //! A mutator's mode changes only in an answer: its own at a safepoint, or one the collector gives for it while it is
 //! outside. So the fast path of every barrier is a plain load and a branch.
 //!
+//! M1. A local heap has one mutator, so nothing is ragged: H1 to H3 are asked for as one ([`Handshake::Start`]), and H4
+//!     with H5 ([`Handshake::Finish`]). Its snapshot is the moment of that one answer.
+//! M2. H1, H2 and H3 are answered outside regions only: inside, a guard taken before would write without its shade, and
+//!     the region's pointers are roots that nobody knows. From Trace on neither matters: every guard was claimed before it
+//!     was handed out, and whatever the region holds is black or reached from the snapshot. So a wave, H4 and H5 are
+//!     answered at the slow path of an allocation too ([`Handshake::suits_regions`]), and a long region that allocates
+//!     does not hold up the end of a cycle.
+//!
 //! | mode | a word cell's store | an exclusive borrow of a compound cell | newborns |
 //! |---|---|---|---|
 //! | Idle | plain | plain | white |
@@ -66,11 +74,47 @@ pub(crate) enum Handshake {
     Ended = 5,
     /// H5: newborns white; hand over the caches.
     Idle = 6,
+    /// H1, H2 and H3 in one (M1).
+    Start = 7,
+    /// H4 and H5 in one (M1).
+    Finish = 8,
 }
 
 impl Handshake {
-    pub(crate) const ALL: [Handshake; 6] =
-        [Handshake::Sync, Handshake::Rooted, Handshake::Trace, Handshake::Wave, Handshake::Ended, Handshake::Idle];
+    pub(crate) const ALL: [Handshake; 8] = [
+        Handshake::Sync,
+        Handshake::Rooted,
+        Handshake::Trace,
+        Handshake::Wave,
+        Handshake::Ended,
+        Handshake::Idle,
+        Handshake::Start,
+        Handshake::Finish,
+    ];
+
+    /// What an answer does, in order: the handshake itself, or those that it stands for (M1).
+    pub(crate) const fn steps(self) -> &'static [Handshake] {
+        match self {
+            Handshake::Sync => &[Handshake::Sync],
+            Handshake::Rooted => &[Handshake::Rooted],
+            Handshake::Trace => &[Handshake::Trace],
+            Handshake::Wave => &[Handshake::Wave],
+            Handshake::Ended => &[Handshake::Ended],
+            Handshake::Idle => &[Handshake::Idle],
+            Handshake::Start => &[Handshake::Sync, Handshake::Rooted, Handshake::Trace],
+            Handshake::Finish => &[Handshake::Ended, Handshake::Idle],
+        }
+    }
+
+    /// Whether a mutator may answer inside a region, where it allocates (M2).
+    pub(crate) const fn suits_regions(self) -> bool {
+        matches!(self, Handshake::Wave | Handshake::Ended | Handshake::Idle | Handshake::Finish)
+    }
+
+    /// Whether newborns of who has answered belong to the next epoch.
+    pub(crate) const fn begins_epoch(self) -> bool {
+        matches!(self, Handshake::Idle | Handshake::Finish)
+    }
 
     /// The handshake that `raw` stands for in a request word.
     pub(crate) fn from_raw(raw: u32) -> Handshake {
@@ -92,6 +136,8 @@ impl Handshake {
             (Mode::Trace, Handshake::Wave) => Mode::Trace,
             (Mode::Trace, Handshake::Ended) => Mode::Ended,
             (Mode::Ended, Handshake::Idle) => Mode::Idle,
+            (Mode::Idle, Handshake::Start) => Mode::Trace,
+            (Mode::Trace, Handshake::Finish) => Mode::Idle,
             (mode, handshake) => panic!("handshake {handshake:?} requested in mode {mode:?}"),
         }
     }
@@ -108,6 +154,22 @@ mod tests {
             mode = handshake.next_mode(mode);
         }
         assert_eq!(mode, Mode::Idle);
+    }
+
+    #[test]
+    fn the_handshakes_of_local_heaps_are_their_steps() {
+        for (handshake, from) in [(Handshake::Start, Mode::Idle), (Handshake::Finish, Mode::Trace)] {
+            let last = handshake.steps().iter().fold(from, |mode, step| step.next_mode(mode));
+            assert_eq!(handshake.next_mode(from), last);
+        }
+    }
+
+    #[test]
+    fn no_handshake_before_trace_is_answered_in_a_region() {
+        for handshake in Handshake::ALL {
+            let starts = handshake.steps().iter().any(|step| (*step as u32) <= Handshake::Trace as u32);
+            assert_eq!(handshake.suits_regions(), !starts);
+        }
     }
 
     #[test]

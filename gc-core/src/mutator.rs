@@ -50,6 +50,10 @@ impl<S: Kind> Mutator<S> {
         Mutator { record, owner, _kind: PhantomData }
     }
 
+    pub(crate) fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
     /// Opens a region: inside, pointers into the heap are plain values, and nothing is collected from under them. Its two
     /// ends are safepoints. Keep regions short (some ten microseconds to some milliseconds): a long one delays the cycle,
     /// though never another thread. Inside a loop, ask [`Mutation::should_yield`].
@@ -81,6 +85,9 @@ impl<S: Kind> Mutator<S> {
 
     /// Collects, and waits until a full cycle that began after this call is over: everything unreachable at the call is
     /// dropped and its memory free.
+    ///
+    /// # Panics
+    /// When the system can start no thread for it.
     pub fn collect(&mut self) {
         Control::collect(&self.record);
     }

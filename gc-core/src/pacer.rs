@@ -7,12 +7,13 @@
 use allocator::Arena;
 
 use crate::config::Config;
-use crate::sync::{AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Cycles whose allocation is remembered; the largest counts (Go does the same with its cons/mark ratio).
 const HISTORY: usize = 4;
-/// The trigger is at least this fraction of the way from the live bytes to the goal, in percent.
-const EARLIEST: usize = 40;
+/// The trigger is at least this fraction of the way from the live bytes to the goal, in percent (as Go's): assists see to
+/// it that what is left suffices.
+const EARLIEST: usize = 70;
 /// .. and at most this.
 const LATEST: usize = 95;
 
@@ -51,11 +52,67 @@ pub(crate) fn plan(inputs: Inputs) -> Plan {
     Plan { trigger, goal }
 }
 
+/// What `assist_ratio` decides from; all in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AssistInputs {
+    /// Bytes of objects that marking is expected to scan.
+    pub(crate) expected: usize,
+    /// .. and those that it has scanned.
+    pub(crate) scanned: usize,
+    /// Bytes in use.
+    pub(crate) heap: usize,
+    /// The goal.
+    pub(crate) goal: usize,
+}
+
+/// Bytes to scan for each byte allocated, in 1/1024, so that marking ends when the heap reaches its goal.
+pub(crate) fn assist_ratio(inputs: AssistInputs) -> usize {
+    let AssistInputs { expected, scanned, heap, goal } = inputs;
+    // More than was expected: nobody knows how much is left; a sixteenth keeps it going.
+    let left = expected.saturating_sub(scanned).max(expected / 16);
+    // At and beyond the goal as if a little room were left.
+    let room = goal.saturating_sub(heap).max(goal / 32).max(1);
+    left.saturating_mul(1024).checked_div(room).unwrap_or(0).min(MOST_PER_BYTE * 1024)
+}
+
+/// What a cycle found, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Found {
+    /// In use when it began.
+    pub(crate) began_at: usize,
+    /// In use after it.
+    pub(crate) live: usize,
+    /// Of those, born black while it ran: alive or not, they were kept.
+    pub(crate) born_black: usize,
+    /// Allocated between its begin and the moment when newborns became white again.
+    pub(crate) during: usize,
+    /// Ever allocated by that moment.
+    pub(crate) allocated_before: u64,
+}
+
+/// The bytes that are taken to be alive after a cycle: those marked, and of those born black as many as a paced cycle has,
+/// or as many as seem to live by what was marked of the newborns before them (the cycle before had `live_before` alive).
+/// To count all, as Go does, lets a program whose objects die young raise its goal by allocating while nothing slows it.
+pub(crate) fn estimate_live(found: Found, live_before: usize) -> usize {
+    let marked = found.live.saturating_sub(found.born_black);
+    let newborns = found.began_at.saturating_sub(live_before).max(1);
+    let survived = marked.saturating_sub(live_before).min(newborns);
+    // In u128: bytes times bytes.
+    let living = (found.born_black as u128 * survived as u128 / newborns as u128) as usize;
+    let paced = marked / 100 * (100 - EARLIEST);
+    marked + found.born_black.min(paced).max(living)
+}
+
+/// The highest ratio: bytes scanned for a byte allocated.
+const MOST_PER_BYTE: usize = 64;
+
 #[derive(Debug, Default)]
 struct History {
     /// Bytes allocated per byte that lived, in 1/1024, of the last cycles.
     ratios: [usize; HISTORY],
     next: usize,
+    /// `estimate_live` of the last cycle.
+    live: usize,
 }
 
 /// The counters of one heap.
@@ -72,6 +129,9 @@ pub(crate) struct Pacing {
     trigger: AtomicUsize,
     /// As `offset`.
     goal: AtomicUsize,
+    /// Bytes born black in the cycle that is on. Added to by mutators as they answer H5 or leave (Relaxed), taken by the
+    /// collector after their answers.
+    born_black: AtomicU64,
     history: Mutex<History>,
 }
 
@@ -85,6 +145,7 @@ impl Pacing {
             offset: AtomicUsize::new(0),
             trigger: AtomicUsize::new(first.trigger),
             goal: AtomicUsize::new(first.goal),
+            born_black: AtomicU64::new(0),
             history: Mutex::new(History::default()),
         }
     }
@@ -106,18 +167,34 @@ impl Pacing {
         self.automatic && self.heap_bytes(arena) >= self.trigger.load(Ordering::Relaxed)
     }
 
-    /// A cycle is over: `live` bytes survived; `allocated_before` is what had ever been allocated when newborns became
-    /// white again; `during` bytes were allocated between its begin and then.
-    pub(crate) fn cycle_over(&self, live: usize, allocated_before: u64, during: usize) {
-        let allocated_per_live = {
+    /// Whether the heap has outgrown its goal.
+    pub(crate) fn is_overdue(&self, arena: &Arena) -> bool {
+        self.heap_bytes(arena) > self.goal()
+    }
+
+    /// A mutator had this many bytes born black.
+    pub(crate) fn add_born_black(&self, bytes: u64) {
+        self.born_black.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes born black in the cycle that has just come to its H5.
+    pub(crate) fn take_born_black(&self) -> usize {
+        self.born_black.swap(0, Ordering::Relaxed) as usize
+    }
+
+    /// A cycle is over.
+    pub(crate) fn cycle_over(&self, found: Found) {
+        let (live, allocated_per_live) = {
             let mut history = self.history.lock();
+            let live = estimate_live(found, history.live);
+            history.live = live;
             let at = history.next;
-            history.ratios[at] = during.saturating_mul(1024) / live.max(1024);
+            history.ratios[at] = found.during.saturating_mul(1024) / live.max(1024);
             history.next = (at + 1) % HISTORY;
-            history.ratios.iter().copied().max().unwrap_or(0)
+            (live, history.ratios.iter().copied().max().unwrap_or(0))
         };
         let next = plan(Inputs { live, growth: self.growth, min_heap: self.min_heap, allocated_per_live });
-        self.offset.store(live.wrapping_sub(allocated_before as usize), Ordering::Relaxed);
+        self.offset.store(found.live.wrapping_sub(found.allocated_before as usize), Ordering::Relaxed);
         self.trigger.store(next.trigger, Ordering::Relaxed);
         self.goal.store(next.goal, Ordering::Relaxed);
     }
@@ -140,6 +217,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_born_black_counts_as_what_was_born_before_it_lived() {
+        let churn = Found { began_at: 16 * MIB, live: 38 * MIB, born_black: 30 * MIB, ..Found::default() };
+        let paced = estimate_live(churn, 8 * MIB);
+        assert!((8 * MIB..=13 * MIB).contains(&paced), "{paced}");
+        let calm = Found { began_at: 16 * MIB, live: 9 * MIB, born_black: MIB, ..Found::default() };
+        assert_eq!(estimate_live(calm, 8 * MIB), 9 * MIB);
+        let growth = Found { began_at: 16 * MIB, live: 46 * MIB, born_black: 30 * MIB, ..Found::default() };
+        assert_eq!(estimate_live(growth, 8 * MIB), 46 * MIB);
+        let half = Found { began_at: 16 * MIB, live: 42 * MIB, born_black: 30 * MIB, ..Found::default() };
+        assert_eq!(estimate_live(half, 8 * MIB), 27 * MIB);
+    }
+
+    #[test]
+    fn assists_rise_as_the_room_shrinks_and_end_with_the_work() {
+        let at = |scanned, heap| assist_ratio(AssistInputs { expected: 8 * MIB, scanned, heap, goal: 16 * MIB });
+        assert_eq!(at(0, 8 * MIB), 1024);
+        assert!(at(0, 12 * MIB) > at(0, 8 * MIB) && at(0, 15 * MIB) > at(0, 12 * MIB));
+        assert!(at(7 * MIB, 12 * MIB) < at(0, 12 * MIB));
+        assert!(at(0, 100 * MIB) <= MOST_PER_BYTE * 1024);
+        assert_eq!(assist_ratio(AssistInputs { expected: 0, scanned: 0, heap: 0, goal: 0 }), 0);
+    }
+
+    #[test]
     fn a_small_heap_grows_to_the_minimum() {
         assert_eq!(plan(inputs(0)).goal, 4 * MIB);
     }
@@ -148,8 +248,8 @@ mod tests {
     fn the_trigger_leaves_room_for_what_is_allocated_meanwhile() {
         let calm = plan(Inputs { allocated_per_live: 102, ..inputs(100 * MIB) });
         assert!(calm.trigger > 185 * MIB && calm.trigger < 195 * MIB, "{calm:?}");
-        let busy = plan(Inputs { allocated_per_live: 512, ..inputs(100 * MIB) });
-        assert!(busy.trigger > 145 * MIB && busy.trigger < 155 * MIB, "{busy:?}");
+        let busy = plan(Inputs { allocated_per_live: 256, ..inputs(100 * MIB) });
+        assert!(busy.trigger > 172 * MIB && busy.trigger < 178 * MIB, "{busy:?}");
     }
 
     #[test]

@@ -5,11 +5,11 @@
 //! I2. The mode changes in `answer` alone.
 
 use std::cell::{Cell, UnsafeCell};
+use std::ptr::NonNull;
 use std::sync::Arc;
-use std::thread::ThreadId;
 use std::time::Instant;
 
-use allocator::Cache;
+use allocator::{Birth, Cache};
 
 use crate::heap::HeapCore;
 use crate::locals::LocalStack;
@@ -17,7 +17,8 @@ use crate::mode::{Handshake, Mode};
 use crate::safepoint::{StateWord, Waiting};
 use crate::shade::ShadeSink;
 use crate::stats::{Cause, Recorder};
-use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, spin_loop, yield_now};
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Witness, spin_loop, yield_now};
 use crate::tracer::{Sink, Tracer};
 
 /// See the module documentation.
@@ -33,6 +34,14 @@ pub(crate) struct Record {
     pub(crate) heap: Arc<HeapCore>,
     /// Safepoints left until zeal collects.
     zeal_left: Cell<u32>,
+    /// What the cache had allocated when newborns became black.
+    black_from: Cell<u64>,
+    /// What the cache had allocated when the last assist was reckoned.
+    reckoned: Cell<u64>,
+    /// Bytes to scan that are left from the last one.
+    pub(crate) debt: Cell<usize>,
+    /// Of I1, for the models.
+    data: Witness,
 
     /// The handshake asked for. Written by the collector before `StateWord::request` (Release), read after it is seen
     /// (Acquire).
@@ -43,6 +52,36 @@ pub(crate) struct Record {
     pub(crate) id: u64,
     pub(crate) thread: ThreadId,
     pub(crate) recorder: Mutex<Recorder>,
+    pub(crate) counts: Counts,
+}
+
+/// What a mutator counts without a lock. Written by the mutator alone, by a load and a store; read by statistics (all
+/// Relaxed).
+#[derive(Debug)]
+pub(crate) struct Counts {
+    /// Objects shaded, up to the last answer.
+    shaded: AtomicU64,
+    /// As `shaded`, but to the last one.
+    barrier_hits: AtomicU64,
+}
+
+impl Counts {
+    fn new() -> Counts {
+        Counts { shaded: AtomicU64::new(0), barrier_hits: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn shaded(&self) -> u64 {
+        self.shaded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn barrier_hits(&self) -> u64 {
+        self.barrier_hits.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn barrier_hit(&self) {
+        self.barrier_hits.store(self.barrier_hits() + 1, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: I1: the state word hands the unsynchronised fields over (Release on the way out, Acquire on the way in).
@@ -65,11 +104,16 @@ impl Record {
             locals: LocalStack::new(),
             heap: heap.clone(),
             zeal_left: Cell::new(heap.config.zeal.unwrap_or(0)),
+            black_from: Cell::new(0),
+            reckoned: Cell::new(0),
+            debt: Cell::new(0),
+            data: Witness::new(),
             request: AtomicU32::new(0),
             requested_at: AtomicU64::new(0),
             id,
-            thread: std::thread::current().id(),
+            thread: thread::current().id(),
             recorder: Mutex::new(Recorder::default()),
+            counts: Counts::new(),
         };
         record.apply_mode(mode);
         record
@@ -78,6 +122,7 @@ impl Record {
     /// What barriers do now. One plain load.
     #[inline(always)]
     pub(crate) fn mode(&self) -> Mode {
+        self.data.read();
         self.mode.get()
     }
 
@@ -88,6 +133,7 @@ impl Record {
     #[inline(always)]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the state word")]
     pub(crate) unsafe fn cache(&self) -> &mut Cache {
+        self.data.write();
         // SAFETY: by contract.
         unsafe { &mut *self.cache.get() }
     }
@@ -99,6 +145,7 @@ impl Record {
     #[inline(always)]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the state word")]
     pub(crate) unsafe fn tracer(&self) -> &mut Tracer<'static> {
+        self.data.write();
         // SAFETY: by contract.
         unsafe { &mut *self.tracer.get() }
     }
@@ -107,6 +154,14 @@ impl Record {
     #[inline]
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch.get()
+    }
+
+    /// Bytes allocated since this was asked last, or since H3. Called inside.
+    pub(crate) fn allocated_since_assist(&self) -> usize {
+        // SAFETY: I1.
+        let allocated = unsafe { self.cache() }.bytes_allocated();
+        // Runs that were closed unused may have taken some back.
+        allocated.saturating_sub(self.reckoned.replace(allocated)) as usize
     }
 
     // ---- regions
@@ -217,33 +272,63 @@ impl Record {
         self.heap.rendezvous.answered();
     }
 
+    /// Inside a region, where it allocates: answers what may be answered there (`mode` M2).
+    #[inline]
+    pub(crate) fn poll_in_region(&self) {
+        if !self.state.should_yield() || self.state.waiting() != Waiting::Request {
+            return;
+        }
+        // Relaxed: the request was seen with Acquire.
+        if Handshake::from_raw(self.request.load(Ordering::Relaxed)).suits_regions() {
+            self.answer_request();
+        }
+    }
+
     /// Does what a handshake asks for (I1, I2).
     fn answer(&self, handshake: Handshake) {
+        for &step in handshake.steps() {
+            self.take_step(step);
+        }
+    }
+
+    fn take_step(&self, step: Handshake) {
         // SAFETY: I1: the caller holds the state word.
         let cache = unsafe { self.cache() };
-        let mode = handshake.next_mode(self.mode.get());
-        match handshake {
+        let mode = step.next_mode(self.mode.get());
+        match step {
             Handshake::Sync | Handshake::Wave | Handshake::Ended => {}
             Handshake::Rooted => {
                 cache.set_birth(mode.birth());
                 self.shade_locals();
             }
-            Handshake::Trace => cache.set_birth(mode.birth()),
+            Handshake::Trace => {
+                cache.set_birth(mode.birth());
+                self.black_from.set(cache.bytes_allocated());
+                self.reckoned.set(cache.bytes_allocated());
+                self.debt.set(0);
+            }
             Handshake::Idle => {
-                cache.hand_over(self.heap.arena.epoch());
+                self.hand_over();
                 cache.set_birth(mode.birth());
             }
+            Handshake::Start | Handshake::Finish => unreachable!("these are taken in steps"),
         }
         // SAFETY: I1.
         let tracer = unsafe { self.tracer() };
         tracer.flush();
         let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
-        match handshake {
+        match step {
             // What was shaded until H3, roots included, is where marking begins.
-            Handshake::Trace | Handshake::Wave => sink.hand_in(),
+            Handshake::Trace => {
+                sink.take_born_grey(self.heap.space);
+                sink.hand_in();
+            }
+            Handshake::Wave => sink.hand_in(),
             Handshake::Ended => sink.discard(),
-            Handshake::Sync | Handshake::Rooted | Handshake::Idle => {}
+            _ => {}
         }
+        // Relaxed: see `Counts`.
+        self.counts.shaded.store(sink.shaded, Ordering::Relaxed);
         // Relaxed: written by the collector before the request, under the registry's lock.
         self.epoch.set(self.heap.epoch());
         self.apply_mode(mode);
@@ -251,6 +336,7 @@ impl Record {
 
     /// Sets the mode and what follows from it.
     fn apply_mode(&self, mode: Mode) {
+        self.data.write();
         self.mode.set(mode);
         // SAFETY: I1.
         let tracer = unsafe { self.tracer() };
@@ -279,43 +365,57 @@ impl Record {
         let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
         match self.mode.get() {
             // Counts in a wave that is on.
-            Mode::Sync | Mode::Rooted | Mode::Trace => sink.hand_in(),
+            Mode::Sync | Mode::Rooted | Mode::Trace => {
+                sink.take_born_grey(self.heap.space);
+                sink.hand_in();
+            }
             Mode::Idle | Mode::Ended => sink.discard(),
         }
+        // Relaxed: see `Counts`.
+        self.counts.shaded.store(sink.shaded, Ordering::Relaxed);
+        self.hand_over();
+    }
+
+    /// Hands the cache over, and tells how much was born black.
+    fn hand_over(&self) {
         // SAFETY: I1.
         let cache = unsafe { self.cache() };
         cache.hand_over(self.heap.arena.epoch());
+        if cache.birth() == Birth::Mark {
+            self.heap.pacing.add_born_black(cache.bytes_allocated() - self.black_from.get());
+        }
     }
 
-    /// Objects this mutator has shaded, ever. Called inside.
-    pub(crate) fn shaded(&self) -> u64 {
-        // SAFETY: I1.
-        match &unsafe { self.tracer() }.sink {
-            Sink::Shade(sink) => sink.shaded,
-            Sink::Marker(_) => unreachable!("a mutator's tracer shades"),
+    /// A run was opened: if its newborns are grey, its page is handed in at H3 (`shade` I4).
+    #[inline]
+    pub(crate) fn opened_run(&self, slot: NonNull<u8>) {
+        if self.mode() == Mode::Rooted {
+            // SAFETY: I1: inside a region.
+            let tracer = unsafe { self.tracer() };
+            let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
+            sink.opened_grey(self.heap.space, slot);
         }
     }
 
     // ---- barriers
 
-    /// Shades what `trace` shows (word cells' old values).
-    #[cold]
-    #[inline(never)]
+    /// Shades what `trace` shows, at the latest in the next answer (`shade` I3).
+    #[inline]
     pub(crate) fn shade<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
+        self.counts.barrier_hit();
         // SAFETY: I1: barriers run inside regions.
         let tracer = unsafe { self.tracer() };
         // SAFETY: only values of the region's own brand come here.
         trace(unsafe { tracer.rebrand() });
-        tracer.flush();
     }
 
-    /// Shades what a word cell held: at most one pointer, without the detour through the buffer's prefetches.
-    #[inline]
-    pub(crate) fn shade_word<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
-        // SAFETY: I1: barriers run inside regions.
+    /// Shades the target of a weak reference, in Rooted or Trace; false if it is lost.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn try_shade(&self, target: NonNull<()>) -> bool {
+        // SAFETY: I1: inside a region.
         let tracer = unsafe { self.tracer() };
-        // SAFETY: only values of the region's own brand come here.
-        trace(unsafe { tracer.rebrand() });
-        tracer.flush();
+        let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
+        sink.try_shade(self.heap.space, target)
     }
 }

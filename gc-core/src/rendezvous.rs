@@ -6,7 +6,9 @@
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, spin_loop, yield_now};
 
 /// Rounds of spinning before the collector sleeps: some 20 microseconds, the time in which a mutator that polls answers.
-const SPINS: u32 = if cfg!(loom) { 1 } else { 1_000 };
+/// Without offering the processor to others: on a busy machine that costs the cycle a time slice, while who wakes from
+/// sleep is served first.
+const SPINS: u32 = if cfg!(loom) { 1 } else { 1_500 };
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -49,11 +51,11 @@ impl Rendezvous {
 
     /// Waits until all have answered.
     pub(crate) fn wait(&self) {
-        for spin in 0..SPINS {
+        for _ in 0..SPINS {
             if self.is_complete() {
                 return;
             }
-            if spin % 128 == 127 { yield_now() } else { spin_loop() }
+            if cfg!(loom) { yield_now() } else { spin_loop() }
         }
         let mut guard = self.lock.lock();
         while !self.is_complete() {

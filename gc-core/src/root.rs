@@ -33,11 +33,61 @@ use crate::trace::{BrandedBy, Pointee};
 /// mutator.mutate(|mc| assert_eq!(&*root.get(mc), "kept"));
 /// ```
 pub struct Root<T: ?Sized + Pointee, S: Kind = Shared> {
-    core: Arc<HeapCore>,
-    entry: NonNull<RootEntry>,
+    handle: Handle<S>,
     /// The target under the brand `'static`; never dereferenced as such.
     target: *const T::With<'static>,
+}
+
+/// One handle of an entry in a heap's root table, of whatever type.
+pub(crate) struct Handle<S: Kind> {
+    core: Arc<HeapCore>,
+    entry: NonNull<RootEntry>,
     _kind: PhantomData<S>,
+}
+
+impl<S: Kind> Handle<S> {
+    /// The first handle of a root of `object`, which lives in the heap of `mc`.
+    pub(crate) fn new(mc: &Mutation<'_, S>, object: NonNull<()>) -> Self {
+        let core = mc.record().heap.clone();
+        if S::SHARED {
+            core.add_owner();
+        }
+        let entry = core.roots.create(object);
+        Handle { core, entry, _kind: PhantomData }
+    }
+
+    fn entry(&self) -> &RootEntry {
+        // SAFETY: entries stay put as long as the core, which we hold.
+        unsafe { self.entry.as_ref() }
+    }
+
+    /// Panics if `mc` belongs to another heap.
+    #[inline(always)]
+    pub(crate) fn check(&self, mc: &Mutation<'_, S>) {
+        assert!(
+            Arc::ptr_eq(&self.core, &mc.record().heap),
+            "this root belongs to another heap: get it in a region of the heap it was made in"
+        );
+    }
+}
+
+impl<S: Kind> Clone for Handle<S> {
+    fn clone(&self) -> Self {
+        if S::SHARED {
+            self.core.add_owner();
+        }
+        RootTable::clone_handle(self.entry());
+        Handle { core: self.core.clone(), entry: self.entry, _kind: PhantomData }
+    }
+}
+
+impl<S: Kind> Drop for Handle<S> {
+    fn drop(&mut self) {
+        self.core.roots.drop_handle(self.entry());
+        if S::SHARED {
+            self.core.drop_owner();
+        }
+    }
 }
 
 // SAFETY: through `get` other threads reach `T::With<'a>`, which is `Send + Sync`; the entry is handled atomically.
@@ -52,15 +102,11 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
         T: ?Sized + Pointee + BrandedBy<'gc>,
         T::With<'static>: Pointee,
     {
-        let core = self.record().heap.clone();
-        if S::SHARED {
-            core.add_owner();
-        }
-        let entry = core.roots.create(Gc::erased(object));
+        let handle = Handle::new(self, Gc::erased(object));
         // The same pointer under another name of its brand: `BrandedBy` says that `T` is `T::With<'gc>`, and the
         // contract of `Pointee` that brands do not change layouts, metadata included.
         let target = transmute_pointer::<T, <T::With<'static> as Pointee>::With<'static>>(Gc::as_ptr(object));
-        Root { core, entry, target, _kind: PhantomData }
+        Root { handle, target }
     }
 }
 
@@ -79,10 +125,7 @@ impl<T: ?Sized + Pointee, S: Kind> Root<T, S> {
     /// When `mc` belongs to another heap.
     #[inline]
     pub fn get<'gc>(&self, mc: &Mutation<'gc, S>) -> Gc<'gc, T::With<'gc>> {
-        assert!(
-            Arc::ptr_eq(&self.core, &mc.record().heap),
-            "this root belongs to another heap: get it in a region of the heap it was made in"
-        );
+        self.handle.check(mc);
         let target = transmute_pointer::<T::With<'static>, T::With<'gc>>(self.target);
         // SAFETY: not null: it came from a `Gc`.
         let target = unsafe { NonNull::new_unchecked(target.cast_mut()) };
@@ -94,29 +137,11 @@ impl<T: ?Sized + Pointee, S: Kind> Root<T, S> {
     pub fn ptr_eq(a: &Self, b: &Self) -> bool {
         a.target.addr() == b.target.addr()
     }
-
-    fn entry(&self) -> &RootEntry {
-        // SAFETY: entries stay put as long as the core, which we hold.
-        unsafe { self.entry.as_ref() }
-    }
 }
 
 impl<T: ?Sized + Pointee, S: Kind> Clone for Root<T, S> {
     fn clone(&self) -> Self {
-        if S::SHARED {
-            self.core.add_owner();
-        }
-        RootTable::clone_handle(self.entry());
-        Root { core: self.core.clone(), entry: self.entry, target: self.target, _kind: PhantomData }
-    }
-}
-
-impl<T: ?Sized + Pointee, S: Kind> Drop for Root<T, S> {
-    fn drop(&mut self) {
-        self.core.roots.drop_handle(self.entry());
-        if S::SHARED {
-            self.core.drop_owner();
-        }
+        Root { handle: self.handle.clone(), target: self.target }
     }
 }
 

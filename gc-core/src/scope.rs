@@ -11,9 +11,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::control::Control;
+use crate::fat::{from_fat, to_fat};
 use crate::gc::Gc;
 use crate::kind::{Kind, Shared};
-use crate::locals::Fat;
 use crate::mutator::{Mutation, region};
 use crate::record::Record;
 use crate::trace::{BrandedBy, Pointee};
@@ -44,7 +44,8 @@ use crate::trace::{BrandedBy, Pointee};
 /// assert_eq!(total, 5050);
 /// ```
 pub struct Scope<'s, S: Kind = Shared> {
-    record: Arc<Record>,
+    /// The mutator's, which the scope's opener borrows.
+    record: &'s Arc<Record>,
     /// Invariant in `'s`; not `Send`.
     _scope: PhantomData<(fn(&'s ()) -> &'s (), S, *const ())>,
 }
@@ -64,16 +65,20 @@ impl Drop for Truncate<'_> {
 impl<'s, S: Kind> Scope<'s, S> {
     pub(crate) fn open<R>(record: &Arc<Record>, f: impl for<'t> FnOnce(&mut Scope<'t, S>) -> R) -> R {
         let _truncate = Truncate { record, len: record.locals.len() };
-        f(&mut Scope { record: record.clone(), _scope: PhantomData })
+        f(&mut Scope { record, _scope: PhantomData })
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        self.record
     }
 
     /// Opens a region, as [`Mutator::mutate`](crate::Mutator::mutate); locals of this scope are made and read in it.
     #[inline]
     pub fn mutate<R>(&mut self, f: impl for<'gc> FnOnce(&'gc ScopeMutation<'gc, 's, S>) -> R) -> R {
         self.zeal();
-        region(&self.record, || {
+        region(self.record, || {
             // SAFETY: the record is INSIDE, and `f` takes any `'gc`; `ScopeMutation` is transparent over `Mutation`.
-            f(unsafe { ScopeMutation::of(&self.record) })
+            f(unsafe { ScopeMutation::of(self.record) })
         })
     }
 
@@ -81,17 +86,17 @@ impl<'s, S: Kind> Scope<'s, S> {
     #[inline]
     pub fn safepoint(&mut self) {
         self.zeal();
-        region(&self.record, || {});
+        region(self.record, || {});
     }
 
     /// Collects, as [`Mutator::collect`](crate::Mutator::collect).
     pub fn collect(&mut self) {
-        Control::collect(&self.record);
+        Control::collect(self.record);
     }
 
     /// A scope inside this one; its locals end with it.
     pub fn scope<R>(&mut self, f: impl for<'t> FnOnce(&mut Scope<'t, S>) -> R) -> R {
-        Scope::open(&self.record, f)
+        Scope::open(self.record, f)
     }
 
     /// A scope inside this one, whose result survives as a local of this one.
@@ -101,13 +106,13 @@ impl<'s, S: Kind> Scope<'s, S> {
     ) -> Local<'s, T> {
         let len = self.record.locals.len();
         let inner = {
-            let _truncate = TruncateOnPanic { record: &self.record, len };
-            let inner = f(&mut Scope { record: self.record.clone(), _scope: PhantomData });
+            let _truncate = TruncateOnPanic { record: self.record, len };
+            let inner = f(&mut Scope { record: self.record, _scope: PhantomData });
             std::mem::forget(_truncate);
             inner.index
         };
         if inner != len {
-            let record = &self.record;
+            let record = self.record;
             region(record, || {
                 // SAFETY: in a region; `inner` is a local of the scope that just ended, still below the length.
                 let (target, fat) = unsafe { record.locals.entry(inner) };
@@ -118,13 +123,13 @@ impl<'s, S: Kind> Scope<'s, S> {
         } else {
             self.record.locals.truncate(len + 1);
         }
-        Local { index: len, mutator: self.record.id, heap: heap_id(&self.record), _scope: PhantomData }
+        Local { index: len, mutator: self.record.id, heap: heap_id(self.record), _scope: PhantomData }
     }
 
     #[inline(always)]
     fn zeal(&self) {
         if self.record.heap.config.zeal.is_some() && self.record.zeal_strikes() {
-            Control::collect(&self.record);
+            Control::collect(self.record);
         }
     }
 }
@@ -253,38 +258,4 @@ impl<T: ?Sized + Pointee> Local<'_, T> {
         // SAFETY: I1, in a region.
         unsafe { record.locals.set(self.index, Gc::erased(object), to_fat(Gc::as_ptr(object))) };
     }
-}
-
-/// A pointer's bits: one word, or two with metadata.
-#[inline(always)]
-fn to_fat<T: ?Sized>(pointer: *const T) -> Fat {
-    const { assert!(size_of::<*const T>() <= size_of::<Fat>(), "pointers are one or two words") };
-    let mut fat: Fat = [std::ptr::null(); 2];
-    // SAFETY: the pointer fits, and both sides are plain bits with provenance.
-    unsafe {
-        std::ptr::copy_nonoverlapping(
-            (&raw const pointer).cast::<u8>(),
-            (&raw mut fat).cast::<u8>(),
-            size_of::<*const T>(),
-        )
-    };
-    fat
-}
-
-/// The pointer back from `to_fat` of a type that is the same up to its brand.
-#[inline(always)]
-fn from_fat<T: ?Sized>(fat: Fat) -> *const T {
-    if size_of::<*const T>() == size_of::<*const ()>() {
-        transmute_thin(fat[0])
-    } else {
-        // SAFETY: a fat pointer of this type's kind was stored.
-        unsafe { std::mem::transmute_copy(&fat) }
-    }
-}
-
-#[inline(always)]
-fn transmute_thin<T: ?Sized>(pointer: *const ()) -> *const T {
-    debug_assert_eq!(size_of::<*const T>(), size_of::<*const ()>());
-    // SAFETY: `*const T` is thin here, as the caller has seen.
-    unsafe { std::mem::transmute_copy(&pointer) }
 }

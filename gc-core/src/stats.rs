@@ -2,6 +2,7 @@
 //!
 //! Each mutator records into its own histograms under its own lock, which nobody else takes but a reader of statistics.
 
+use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -43,8 +44,19 @@ impl Cause {
 }
 
 /// A distribution of durations, as a high-dynamic-range histogram with two significant digits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Distribution(Histogram<u64>);
+
+impl fmt::Debug for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Distribution")
+            .field("count", &self.count())
+            .field("p50", &self.quantile(0.5))
+            .field("p99", &self.quantile(0.99))
+            .field("max", &self.max())
+            .finish()
+    }
+}
 
 impl Default for Distribution {
     fn default() -> Self {
@@ -66,6 +78,14 @@ impl Distribution {
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Distribution) {
         self.0.add(&other.0).expect("an auto-resizing histogram takes any value");
+    }
+
+    /// What was recorded since `earlier`, a reading of the same distribution.
+    #[must_use]
+    pub fn since(&self, earlier: &Distribution) -> Distribution {
+        let mut later = self.clone();
+        later.0.subtract(&earlier.0).expect("a distribution only grows");
+        later
     }
 
     /// How many durations were recorded.
@@ -157,10 +177,18 @@ pub struct CycleReport {
     pub began_at: usize,
     /// Bytes in use when marking was done.
     pub ended_at: usize,
+    /// Objects marked. Those born black while it ran are not among them.
+    pub marked: u64,
+    /// Weak references that were settled.
+    pub weak_slots: usize,
     /// Bytes that survived, slots' sizes.
     pub live_bytes: usize,
     /// Objects that survived.
     pub live_objects: u64,
+    /// Bytes that died, slots' sizes.
+    pub freed_bytes: u64,
+    /// Objects that died.
+    pub freed_objects: u64,
     /// The goal that the cycle was paced for.
     pub goal: usize,
     /// Objects dropped because of it.
@@ -189,8 +217,12 @@ pub struct Statistics {
     pub goal: usize,
     /// The most bytes ever in use at a cycle's end.
     pub peak_bytes: usize,
-    /// Objects marked by barriers and roots, ever.
+    /// The most bytes ever in use at the end of a cycle's marking, as a multiple of that cycle's goal.
+    pub worst_overshoot: f64,
+    /// Objects marked by barriers and local roots, ever.
     pub shaded: u64,
+    /// Stores, borrows and locks that had something to shade, ever.
+    pub barrier_hits: u64,
     /// Drops run, ever.
     pub drops: u64,
     /// Drops that panicked, ever; each was caught.
@@ -213,6 +245,7 @@ impl Statistics {
         self.live_bytes = report.live_bytes;
         self.live_objects = report.live_objects;
         self.peak_bytes = self.peak_bytes.max(report.ended_at);
+        self.worst_overshoot = self.worst_overshoot.max(report.ended_at as f64 / report.goal.max(1) as f64);
         let total = &mut self.total;
         total.number = report.number;
         total.start += report.start;
@@ -220,6 +253,9 @@ impl Statistics {
         total.end += report.end;
         total.sweep += report.sweep;
         total.waves += report.waves;
+        total.marked += report.marked;
+        total.freed_bytes += report.freed_bytes;
+        total.freed_objects += report.freed_objects;
         total.drops += report.drops;
         total.slowest_handshake = total.slowest_handshake.max(report.slowest_handshake);
         self.last = report;
@@ -242,5 +278,34 @@ impl Statistics {
     /// From a handshake's request until a mutator inside a region answered it.
     pub fn handshake_latency(&self) -> Distribution {
         self.recorder.latency()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_since_an_earlier_reading_has_what_came_later() {
+        let mut times = Distribution::default();
+        times.record(Duration::from_micros(500));
+        let earlier = times.clone();
+        times.record(Duration::from_micros(3));
+        times.record(Duration::from_millis(20));
+        let later = times.since(&earlier);
+        assert_eq!(later.count(), 2);
+        assert!(later.quantile(0.5) < Duration::from_micros(4), "{:?}", later.quantile(0.5));
+        assert!(later.max() >= Duration::from_millis(20), "{:?}", later.max());
+        assert_eq!(times.since(&times.clone()).count(), 0);
+        assert_eq!(times.since(&times.clone()).max(), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_worst_overshoot_is_of_the_cycle_furthest_above_its_own_goal() {
+        let mut statistics = Statistics::default();
+        for (goal, ended_at) in [(100, 90), (10, 12), (1000, 1100)] {
+            statistics.add_cycle(CycleReport { goal, ended_at, ..CycleReport::default() });
+        }
+        assert!((statistics.worst_overshoot - 1.2).abs() < 1e-9, "{}", statistics.worst_overshoot);
     }
 }

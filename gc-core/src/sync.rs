@@ -7,64 +7,43 @@ mod imp {
     pub(crate) use parking_lot::{Condvar, Mutex};
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-    pub(crate) use std::thread::yield_now;
+    pub(crate) use std::thread::{self, yield_now};
+
+    pub(crate) use crossbeam_deque as deque;
 
     /// The lock inside `GcMutex`.
     pub(crate) type RawMutex = parking_lot::RawMutex;
     /// The lock inside `GcRwLock`.
     pub(crate) type RawRwLock = parking_lot::RawRwLock;
+
+    /// Plain data that a protocol protects: nothing in what ships. Under loom each access to the data beside it is told to
+    /// the model, which fails if two of them race.
+    #[derive(Debug)]
+    pub(crate) struct Witness;
+
+    impl Witness {
+        #[inline(always)]
+        pub(crate) const fn new() -> Self {
+            Witness
+        }
+
+        /// The data is read.
+        #[inline(always)]
+        pub(crate) fn read(&self) {}
+
+        /// The data is written, or an exclusive reference to it made.
+        #[inline(always)]
+        pub(crate) fn write(&self) {}
+    }
 }
 
 #[cfg(loom)]
-mod imp {
-    pub(crate) use loom::hint::spin_loop;
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-    pub(crate) use loom::thread::yield_now;
-    type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
+mod model;
 
-    /// parking_lot's interface (no poisoning) over loom's mutex.
-    #[derive(Debug)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
-
-    impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Mutex(loom::sync::Mutex::new(value))
-        }
-
-        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().expect("loom's mutex is never poisoned: a panic ends the model")
-        }
-    }
-
-    /// parking_lot's interface over loom's condition variable. Loom has no clock: a timed wait is a yield.
-    #[derive(Debug)]
-    pub(crate) struct Condvar(loom::sync::Condvar);
-
-    impl Condvar {
-        pub(crate) fn new() -> Self {
-            Condvar(loom::sync::Condvar::new())
-        }
-
-        pub(crate) fn notify_all(&self) {
-            self.0.notify_all();
-        }
-
-        pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-            // SAFETY: the guard is taken out, handed to `wait`, which gives one of the same mutex back, and put in
-            // its place again; nothing can observe the moment between, for a panic ends the model.
-            unsafe {
-                let taken = std::ptr::read(guard);
-                let back = self.0.wait(taken).expect("never poisoned");
-                std::ptr::write(guard, back);
-            }
-        }
-    }
-
-    pub(crate) type RawMutex = parking_lot::RawMutex;
-    pub(crate) type RawRwLock = parking_lot::RawRwLock;
-}
-
+#[cfg(not(loom))]
 pub(crate) use imp::*;
+#[cfg(loom)]
+pub(crate) use model::*;
 
 /// A full fence directly after an atomic read-modify-write on another word, for store-then-load races.
 ///

@@ -49,6 +49,20 @@ impl Termination {
         }
     }
 
+    /// As `resume`, for an upgrade: false if marking is over, so that marks alone decide.
+    pub(crate) fn try_resume(&self) -> bool {
+        // Acquire: pairs with `settle`: at Done every mark is seen.
+        match self.word.load(Ordering::Acquire) {
+            DONE => false,
+            // AcqRel, Acquire: as in `resume`, and at Done as above.
+            TERMINATING => !matches!(
+                self.word.compare_exchange(TERMINATING, TRACING, Ordering::AcqRel, Ordering::Acquire),
+                Err(DONE)
+            ),
+            _ => true,
+        }
+    }
+
     /// Ends marking if the word is still Terminating; the caller has seen that the wave handed nothing in.
     pub(crate) fn settle(&self) -> bool {
         // AcqRel: pairs with `resume`.

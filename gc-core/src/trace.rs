@@ -26,7 +26,7 @@ mod statics;
 mod storable;
 mod values;
 
-pub use dyn_macros::{GcDyn, known_dyn};
+pub use dyn_macros::{DynFrom, GcDyn, known_dyn};
 pub use rebrand::{BrandedBy, Pointee, Rebrand};
 pub use statics::Static;
 pub use storable::Storable;

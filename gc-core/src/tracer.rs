@@ -85,14 +85,27 @@ impl<'gc> Tracer<'gc> {
         self.len += 1;
     }
 
+    /// Takes a weak reference's slot, which is to be settled when marking is done (`weak` W1). Mutators' tracers see slots
+    /// only as pointers.
+    pub(crate) fn weak_slot(&mut self, slot: NonNull<()>) {
+        if let Sink::Marker(sink) = &mut self.sink {
+            sink.weak_slots.push(slot);
+        }
+    }
+
     /// Traces the content of a compound cell, under its claim if claims count.
     #[inline]
     pub(crate) fn compound(&mut self, claim: &Claim, content: impl FnOnce(&mut Self)) {
         match self.claims_for {
-            None => content(self),
+            None => {
+                claim.content.read();
+                content(self);
+            }
             Some(epoch) => match claim.try_claim(epoch) {
                 Claimed::Mine => {
+                    claim.content.read();
                     content(self);
+                    claim.content.read();
                     claim.finish(epoch);
                 }
                 // Whoever holds it shades or scans the whole content; whoever held it has.
@@ -111,6 +124,12 @@ impl<'gc> Tracer<'gc> {
             Sink::Shade(sink) => sink.shade_all(self.space, edges),
         }
         self.len = 0;
+    }
+
+    /// Whether the buffer holds this pointer.
+    #[cfg(all(test, loom))]
+    pub(crate) fn is_pending(&self, addr: usize) -> bool {
+        self.edges[..self.len].iter().flatten().any(|edge| edge.addr().get() == addr)
     }
 
     pub(crate) fn space(&self) -> &'static Space {

@@ -13,13 +13,15 @@
 //!     first and raised to what is initialised, so a slot whose construction panicked drops and traces nothing.
 //! I2. Types with nothing to trace and nothing to drop (leaves) share the spans of owner word 0.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 use std::mem::{align_of, needs_drop, size_of};
 use std::ptr::NonNull;
 
 use allocator::{GRANULE, Owner, SizeClass};
 
-use crate::trace::Trace;
+use crate::fat::{Fat, to_fat};
+use crate::trace::{DynFrom, Pointee, Rebrand, Trace};
 use crate::tracer::Tracer;
 
 /// Attribute of spans whose objects hold no `Gc`: never queued, never scanned.
@@ -43,6 +45,19 @@ pub(crate) struct TypeInfo {
     pub(crate) name: fn() -> &'static str,
     pub(crate) scan: Option<Scan>,
     pub(crate) drop: Option<DropSlot>,
+    /// Of objects that were allocated behind a `dyn Trait`.
+    pub(crate) dynamic: Option<Dynamic>,
+}
+
+/// A `T` behind a `dyn Trait`, `D`: what makes a fat pointer of its address, and what it can be cast back to.
+#[derive(Clone, Copy)]
+pub(crate) struct Dynamic {
+    /// The bits of a `*const D` to the `T` at this address.
+    pub(crate) fatten: fn(*const ()) -> Fat,
+    /// `D` under the brand `'static`.
+    pub(crate) interface: fn() -> TypeId,
+    /// `T` under the brand `'static`.
+    pub(crate) object: fn() -> TypeId,
 }
 
 impl TypeInfo {
@@ -83,12 +98,31 @@ impl<'gc, T: Trace<'gc>> Sized_<'gc, T> {
         name: std::any::type_name::<T>,
         scan: if T::HOLDS_GC { Some(scan_sized::<T>) } else { None },
         drop: if needs_drop::<T>() { Some(drop_sized::<T>) } else { None },
+        dynamic: None,
     };
     pub(crate) const IS_LEAF: bool = !T::HOLDS_GC && !needs_drop::<T>();
     /// The class of its slots; `None`: large.
     pub(crate) const CLASS: Option<SizeClass> = {
         assert!(align_of::<T>() <= MAX_ALIGN, "an object's alignment may be at most 4096 bytes");
         SizeClass::of(if size_of::<T>() == 0 { 1 } else { size_of::<T>() }, align_of::<T>())
+    };
+}
+
+/// Compile-time facts of a sized `T` behind a `dyn Trait`, `D`. Its spans are its own, of leaves too: they say what it is.
+pub(crate) struct Behind<'gc, T, D: ?Sized>(PhantomData<(&'gc (), T, *const D)>);
+
+impl<'gc, T, D> Behind<'gc, T, D>
+where
+    T: Trace<'gc> + Rebrand,
+    D: ?Sized + DynFrom<T> + Pointee,
+{
+    pub(crate) const INFO: &'static TypeInfo = &TypeInfo {
+        dynamic: Some(Dynamic {
+            fatten: |object| to_fat(D::unsize(object.cast::<T>())),
+            interface: TypeId::of::<<D as Pointee>::With<'static>>,
+            object: TypeId::of::<<T as Rebrand>::With<'static>>,
+        }),
+        ..*Sized_::<'gc, T>::INFO
     };
 }
 
@@ -132,6 +166,7 @@ impl<'gc, E: Trace<'gc>> Slice<'gc, E> {
         name: std::any::type_name::<[E]>,
         scan: if E::HOLDS_GC { Some(scan_slice::<E>) } else { None },
         drop: if needs_drop::<E>() { Some(drop_slice::<E>) } else { None },
+        dynamic: None,
     };
     pub(crate) const IS_LEAF: bool = !E::HOLDS_GC && !needs_drop::<E>();
 }
@@ -144,7 +179,7 @@ const LEN: usize = size_of::<usize>();
 
 impl<E> SliceLayout<E> {
     /// Whether the length stands in front (see the module documentation).
-    const LEN_FIRST: bool = align_of::<E>() <= LEN;
+    pub(crate) const LEN_FIRST: bool = align_of::<E>() <= LEN;
     pub(crate) const ALIGN: usize = {
         assert!(align_of::<E>() <= MAX_ALIGN, "an element's alignment may be at most 4096 bytes");
         if Self::LEN_FIRST { LEN } else { align_of::<E>() }

@@ -78,6 +78,12 @@ impl<'gc, T: Trace<'gc> + ?Sized> GcMutex<'gc, T> {
         guard
     }
 
+    /// The claim, for models.
+    #[cfg(all(test, loom))]
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
     /// The content of a mutex that the caller owns.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -143,6 +149,7 @@ impl<T: ?Sized> DerefMut for GcMutexGuard<'_, '_, T> {
 impl<T: ?Sized> Drop for GcMutexGuard<'_, '_, T> {
     #[inline(always)]
     fn drop(&mut self) {
+        self.mutex.claim.content.write();
         // SAFETY: this guard holds the lock.
         unsafe { self.mutex.lock.unlock() }
     }

@@ -135,6 +135,7 @@ impl<T: ?Sized> Deref for GcRwLockReadGuard<'_, '_, T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
+        self.lock.claim.content.read();
         // SAFETY: the lock is held for reading.
         unsafe { &*self.lock.value.get() }
     }
@@ -178,6 +179,7 @@ impl<T: ?Sized> DerefMut for GcRwLockWriteGuard<'_, '_, T> {
 impl<T: ?Sized> Drop for GcRwLockWriteGuard<'_, '_, T> {
     #[inline(always)]
     fn drop(&mut self) {
+        self.lock.claim.content.write();
         // SAFETY: this guard holds the lock.
         unsafe { self.lock.lock.unlock_exclusive() }
     }

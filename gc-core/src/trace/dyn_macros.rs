@@ -17,6 +17,22 @@
 )]
 pub unsafe trait GcDyn {}
 
+/// A `T` can stand behind the `dyn Trait` that is `Self`: what [`Mutation::alloc_dyn`](crate::Mutation::alloc_dyn) demands.
+/// Implemented by [`gc_dyn!`](crate::gc_dyn) for every `T` with the trait.
+///
+/// # Safety
+///
+/// `unsize` returns its argument, coerced.
+#[diagnostic::on_unimplemented(
+    message = "a `{T}` can't stand behind `{Self}`",
+    note = "it must implement the trait, and the trait be known to the collector: `gc_dyn!(Trait)`"
+)]
+pub unsafe trait DynFrom<T>: GcDyn {
+    /// The pointer, unsized.
+    #[doc(hidden)]
+    fn unsize(pointer: *const T) -> *const Self;
+}
+
 /// Makes the objects of a trait known to the collector: implements [`Trace`](trait@crate::Trace) and
 /// [`Pointee`](crate::Pointee) for `dyn Trait<'gc> + 'gc` and `dyn Trait<'gc> + Send + Sync + 'gc`.
 ///
@@ -95,6 +111,27 @@ macro_rules! __gc_dyn {
         unsafe impl<'gc $(, $param: 'static $(+ $bound $(+ $more)*)?)*> $crate::__private::GcDyn
             for dyn $first $(:: $rest)*<'gc $(, $arg)*> $(+ ::core::marker::$auto)* + 'gc
         {
+        }
+
+        // SAFETY: a coercion.
+        unsafe impl<'gc $(, $param: 'static $(+ $bound $(+ $more)*)?)*, __T> $crate::DynFrom<__T>
+            for dyn $first $(:: $rest)*<'gc $(, $arg)*> $(+ ::core::marker::$auto)* + 'gc
+        where
+            __T: $first $(:: $rest)*<'gc $(, $arg)*> $(+ ::core::marker::$auto)* + 'gc,
+        {
+            fn unsize(pointer: *const __T) -> *const Self {
+                pointer
+            }
+        }
+
+        // SAFETY: asks the object's span, which was made for this `dyn` type: no other way leads to a `Thin` of it.
+        unsafe impl<'gc $(, $param: 'static $(+ $bound $(+ $more)*)?)*> $crate::ThinTarget
+            for dyn $first $(:: $rest)*<'gc $(, $arg)*> $(+ ::core::marker::$auto)* + 'gc
+        {
+            unsafe fn fatten(object: ::core::ptr::NonNull<()>) -> ::core::ptr::NonNull<Self> {
+                // SAFETY: by contract.
+                unsafe { $crate::__private::fatten_dyn(object) }
+            }
         }
     };
 }

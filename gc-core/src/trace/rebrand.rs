@@ -55,7 +55,11 @@ unsafe impl<T: Rebrand> Pointee for [T] {
 mod sealed {
     use super::Pointee;
 
-    pub trait Sealed<'gc> {}
+    pub trait Sealed<'gc> {
+        /// A trait with a constant has no `dyn` form. With one, `dyn Tr` would be `BrandedBy<'gc>` for the mere reason that
+        /// `Tr` has it as a supertrait, whatever the blanket implementation demands (B1).
+        const NOT_BY_SUPERTRAIT: () = ();
+    }
     impl<'gc, T: ?Sized + Pointee<With<'gc> = T> + 'gc> Sealed<'gc> for T {}
 }
 

@@ -5,7 +5,10 @@ use crate::kind::{Owned, Shared};
 mod sealed {
     use crate::kind::{Owned, Shared};
 
-    pub trait Sealed<S> {}
+    pub trait Sealed<S> {
+        /// No `dyn` form: `dyn Tr` must not be `Storable` for the mere reason that `Tr` has it as a supertrait.
+        const NOT_BY_SUPERTRAIT: () = ();
+    }
     impl<T: ?Sized> Sealed<Owned> for T {}
     impl<T: ?Sized + Send + Sync> Sealed<Shared> for T {}
 }

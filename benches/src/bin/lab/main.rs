@@ -1,0 +1,81 @@
+//! The laboratory: whole workloads, run as other collectors' programs run them, one line of JSON each.
+//!
+//! ```text
+//! lab WORKLOAD [ARGS] [--heap local|shared] [--mutators N] [--markers N] [--growth P] [--control spin]
+//! lab micro [FILTER]
+//! ```
+//!
+//! Regions are kept short as a careful user would: at most 100 microseconds where latency is measured, 10 milliseconds
+//! elsewhere; the longest is printed.
+
+#![forbid(unsafe_code)]
+
+mod alloc_micro;
+mod barrier;
+mod big;
+mod company;
+mod deep;
+mod drops;
+mod full_mark;
+mod graph;
+mod many_types;
+mod options;
+mod ring;
+mod single;
+mod trees;
+
+use clap::Parser;
+
+use crate::options::{HeapKind, Options, Workload};
+use benches::{Flavour, Line};
+use gc_core::{Owned, Shared};
+
+fn main() {
+    let options = Options::parse();
+    if let Workload::Micro { filter, rounds } = &options.workload {
+        return single::table(filter, *rounds);
+    }
+    match run(&options) {
+        Ok(line) => println!("{}", line.to_json()),
+        // What a program can't do is no failure: the runner of all programs goes on.
+        Err(why) => eprintln!("null: {why}"),
+    }
+}
+
+fn run(options: &Options) -> Result<Line, String> {
+    let several = matches!(
+        options.workload,
+        Workload::BinaryTreesMt { .. } | Workload::Threads { .. } | Workload::SlowMutator { .. }
+    );
+    if !matches!(options.workload, Workload::BinaryTreesMt { .. }) && options.mutators.is_some() {
+        return Err("this workload has as many mutators as it has".into());
+    }
+    // One mutator is what a local heap is for; several threads need the shared one.
+    match (options.heap, several) {
+        (Some(HeapKind::Local), true) => Err("a local heap has one mutator".into()),
+        (Some(HeapKind::Shared), _) | (None, true) => run_on::<Shared>(options),
+        (Some(HeapKind::Local) | None, false) => run_on::<Owned>(options),
+    }
+}
+
+fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
+    match options.workload {
+        Workload::BinaryTrees { depth } => Ok(trees::binary_trees::<S>(options, depth)),
+        Workload::BinaryTreesMt { depth, threads } => {
+            trees::binary_trees_mt(options, depth, options.mutators.unwrap_or(threads))
+        }
+        Workload::Gcbench => Ok(trees::gcbench::<S>(options)),
+        Workload::AllocMicro { size, pointers, n } => alloc_micro::run::<S>(options, size, pointers, n),
+        Workload::LatencyRing { n } => Ok(ring::run::<S>(options, n)),
+        Workload::LatencyGraph { seconds, garbage } => Ok(graph::run::<S>(options, seconds, garbage)),
+        Workload::FullMark { n } => Ok(full_mark::run::<S>(options, n)),
+        Workload::Barrier { n } => Ok(barrier::run::<S>(options, n)),
+        Workload::BigArray { seconds, slots, entries } => big::run::<S>(options, seconds, slots, entries),
+        Workload::Deep { n } => Ok(deep::run::<S>(options, n)),
+        Workload::ManyTypes { n } => Ok(many_types::run::<S>(options, n)),
+        Workload::Threads { seconds } => Ok(company::threads(options, seconds)),
+        Workload::SlowMutator { seconds } => Ok(company::slow_mutator(options, seconds)),
+        Workload::Drops { n, seconds } => Ok(drops::run::<S>(options, n, seconds)),
+        Workload::Micro { .. } => unreachable!("a table, not a run"),
+    }
+}

@@ -1,0 +1,168 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use gc_core::Config;
+
+/// Runs a workload and prints one line of JSON.
+#[derive(Debug, Parser)]
+#[command(name = "lab", version)]
+pub(crate) struct Options {
+    /// The workload.
+    #[command(subcommand)]
+    pub(crate) workload: Workload,
+    /// The kind of heap; by default local, and shared for several mutators.
+    #[arg(long, global = true, value_enum)]
+    pub(crate) heap: Option<HeapKind>,
+    /// Mutator threads, where a workload has any number of them.
+    #[arg(long, global = true)]
+    pub(crate) mutators: Option<u64>,
+    /// Marker threads; by default the library's default, and one per CPU in full_mark.
+    #[arg(long, global = true, env = "COLLECTOR_THREADS")]
+    pub(crate) markers: Option<usize>,
+    /// How far the heap grows before it is collected, in percent of what lives.
+    #[arg(long, global = true, value_name = "PERCENT")]
+    pub(crate) growth: Option<u32>,
+    /// A control beside the run: `spin` is a thread that spins on the clock. It takes a core.
+    #[arg(long, global = true, value_enum)]
+    pub(crate) control: Option<ControlKind>,
+}
+
+impl Options {
+    /// The heap's configuration: the defaults, but for what was asked for.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::new();
+        if let Some(markers) = self.markers {
+            config = config.markers(markers);
+        }
+        if let Some(growth) = self.growth {
+            config = config.growth(growth);
+        }
+        config
+    }
+}
+
+#[derive(Debug, Clone, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(crate) enum Workload {
+    /// Many binary trees, short-lived, beside a long-lived one.
+    BinaryTrees {
+        /// Levels of the long-lived tree.
+        #[arg(default_value_t = 18)]
+        depth: u64,
+    },
+    /// The same by several threads.
+    BinaryTreesMt {
+        /// Levels of the long-lived tree.
+        #[arg(default_value_t = 18)]
+        depth: u64,
+        /// Mutator threads, unless `--mutators` says so.
+        #[arg(default_value_t = 2)]
+        threads: u64,
+    },
+    /// Boehm's GCBench: trees built from the top and from the bottom, and a large array.
+    Gcbench,
+    /// Allocations of one size into a ring of 1024.
+    AllocMicro {
+        /// Bytes per object: 16, 32, 64, 256 or 4096.
+        #[arg(default_value_t = 16)]
+        size: u64,
+        /// Pointers per object: 0 or 2.
+        #[arg(default_value_t = 2)]
+        pointers: u64,
+        /// How many.
+        #[arg(default_value_t = 10_000_000)]
+        n: u64,
+    },
+    /// Messages into a ring of 200,000, each timed.
+    LatencyRing {
+        /// How many.
+        #[arg(default_value_t = 2_000_000)]
+        n: u64,
+    },
+    /// 10,000 requests a second on 10 million live objects, timed from when each is due.
+    LatencyGraph {
+        /// For how long.
+        #[arg(default_value_t = 10)]
+        seconds: u64,
+        /// Bytes of short-lived buffers per request.
+        #[arg(default_value_t = 8192)]
+        garbage: u64,
+    },
+    /// Forced collections of a random graph.
+    FullMark {
+        /// Objects.
+        #[arg(default_value_t = 5_000_000)]
+        n: u64,
+    },
+    /// Pointer stores at random, with the collector idle and busy.
+    Barrier {
+        /// How many.
+        #[arg(default_value_t = 10_000_000)]
+        n: u64,
+    },
+    /// Stores all over a large array, and changes of a large map, while both are marked.
+    BigArray {
+        /// For how long.
+        #[arg(default_value_t = 10)]
+        seconds: u64,
+        /// Slots of the array.
+        #[arg(default_value_t = 16 << 20)]
+        slots: u64,
+        /// Entries of the map.
+        #[arg(default_value_t = 4 << 20)]
+        entries: u64,
+    },
+    /// A long list, marked and then dropped at once.
+    Deep {
+        /// Nodes.
+        #[arg(default_value_t = 50_000_000)]
+        n: u64,
+    },
+    /// Objects of a thousand types in turn.
+    ManyTypes {
+        /// Objects.
+        #[arg(default_value_t = 10_000_000)]
+        n: u64,
+    },
+    /// Mutators come and go a thousand times a second while the collector marks.
+    Threads {
+        /// For how long.
+        #[arg(default_value_t = 5)]
+        seconds: u64,
+    },
+    /// One thread stays in its region for a second at a time; another serves requests.
+    SlowMutator {
+        /// For how long.
+        #[arg(default_value_t = 5)]
+        seconds: u64,
+    },
+    /// Objects with destructors die at once, under requests.
+    Drops {
+        /// Objects.
+        #[arg(default_value_t = 1_000_000)]
+        n: u64,
+        /// Seconds of requests.
+        #[arg(default_value_t = 3)]
+        seconds: u64,
+    },
+    /// Single operations beside their baselines, interleaved: a table.
+    Micro {
+        /// Only groups whose name contains this.
+        #[arg(default_value = "")]
+        filter: String,
+        /// Rounds; each runs every operation once.
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeapKind {
+    Local,
+    Shared,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ControlKind {
+    Spin,
+}

@@ -1,0 +1,80 @@
+//! Single operations and their baselines: what `cargo bench`, `lab micro` and the instruction gates run.
+//!
+//! O1. An operation is a function from a count to the time that so many take; what surrounds them (a heap, a region, a
+//!     cycle held open) is outside the time.
+//! O2. An operation and its baseline do the same to the same data: as many objects, in the same order, in cache.
+//! O3. Loops carry data from one turn to the next through memory or an accumulator that is kept, so that nothing can be left
+//!     out; indices are sums and masks, whose cost is below a tenth of a nanosecond.
+
+mod alloc;
+mod arena;
+mod cells;
+mod mibox;
+mod regions;
+mod roots;
+mod trace;
+
+use std::time::Duration;
+
+/// The time that so many operations take.
+pub type Run = Box<dyn FnMut(u64) -> Duration>;
+
+/// An operation, or a baseline of its group.
+pub struct Op {
+    /// What it is called in its group.
+    pub name: &'static str,
+    /// Makes its surroundings.
+    pub make: fn() -> Run,
+}
+
+/// Operations beside their baseline, which is the last.
+pub struct Group {
+    /// What it is called.
+    pub name: &'static str,
+    /// The operations. Ratios are to the last.
+    pub ops: Vec<Op>,
+    /// Operations per round of a quick run: some milliseconds.
+    pub per_round: u64,
+}
+
+/// A bound on an operation: what a table of budgets asks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach {
+    /// At most so many nanoseconds.
+    Ns(f64),
+    /// At most so many times the group's baseline.
+    Times(f64),
+}
+
+/// All groups.
+pub fn groups() -> Vec<Group> {
+    let mut groups = Vec::new();
+    groups.extend(alloc::groups());
+    groups.extend(cells::groups());
+    groups.extend(regions::groups());
+    groups.extend(roots::groups());
+    groups.extend(trace::groups());
+    groups
+}
+
+/// What the project wants of single operations: (group, operation, bound).
+pub const REACH: &[(&str, &str, Reach)] = &[
+    ("alloc_pair_ring", "gc-core", Reach::Ns(3.0)),
+    ("alloc_pair_ring", "gc-core", Reach::Times(0.6)),
+    ("alloc_16", "gc-core", Reach::Times(1.5)),
+    ("read", "gc-core", Reach::Times(1.05)),
+    ("cell_set", "local idle", Reach::Times(1.2)),
+    ("cell_set", "shared idle", Reach::Times(1.2)),
+    ("cell_set_at_random", "local idle", Reach::Times(1.2)),
+    ("cell_set_at_random", "local marking", Reach::Times(2.0)),
+    ("cell_set_at_random", "shared idle", Reach::Times(1.2)),
+    ("cell_set_at_random", "shared marking", Reach::Times(2.0)),
+    ("ref_cell_borrow", "idle", Reach::Times(1.2)),
+    ("ref_cell_borrow_mut", "idle", Reach::Times(1.2)),
+    ("region", "enter and leave", Reach::Ns(25.0)),
+];
+
+/// A group of these operations.
+fn group(name: &'static str, per_round: u64, ops: Vec<(&'static str, fn() -> Run)>) -> Group {
+    Group { name, per_round, ops: ops.into_iter().map(|(name, make)| Op { name, make }).collect() }
+}

@@ -1,0 +1,92 @@
+; A Lisp in this Lisp: an evaluator for quoted programs, with closures, and environments as lists of mutable frames.
+
+(define primitives (make-table))
+
+(define (primitive name f)
+  (table-set! primitives name f))
+
+; A primitive takes the list of its arguments.
+(primitive '+ (lambda (a) (+ (car a) (cadr a))))
+(primitive '- (lambda (a) (- (car a) (cadr a))))
+(primitive '* (lambda (a) (* (car a) (cadr a))))
+(primitive '< (lambda (a) (< (car a) (cadr a))))
+(primitive '= (lambda (a) (= (car a) (cadr a))))
+(primitive 'remainder (lambda (a) (remainder (car a) (cadr a))))
+(primitive 'cons (lambda (a) (cons (car a) (cadr a))))
+(primitive 'car (lambda (a) (car (car a))))
+(primitive 'cdr (lambda (a) (cdr (car a))))
+(primitive 'null? (lambda (a) (null? (car a))))
+(primitive 'list (lambda (a) a))
+
+; A frame is a vector: its names, its values (a list of one-item vectors), the frame outside.
+(define (frame names values outer)
+  (vector names (map (lambda (value) (vector value)) values) outer))
+
+(define (place name env)
+  (if (not env)
+      #f
+      (let loop ((names (vector-ref env 0)) (values (vector-ref env 1)))
+        (cond ((null? names) (place name (vector-ref env 2)))
+              ((eq? (car names) name) (car values))
+              (else (loop (cdr names) (cdr values)))))))
+
+(define (define-in! env name value)
+  (vector-set! env 0 (cons name (vector-ref env 0)))
+  (vector-set! env 1 (cons (vector value) (vector-ref env 1))))
+
+(define (value-of name env)
+  (let ((found (place name env)))
+    (cond (found (vector-ref found 0))
+          ((table-ref primitives name) (list 'primitive (table-ref primitives name)))
+          (else (error "no variable" name)))))
+
+(define (evaluate e env)
+  (cond ((symbol? e) (value-of e env))
+        ((not (pair? e)) e)
+        ((eq? (car e) 'quote) (cadr e))
+        ((eq? (car e) 'if)
+         (evaluate (if (evaluate (cadr e) env) (caddr e) (car (cdr (cddr e)))) env))
+        ((eq? (car e) 'lambda) (list 'closure (cadr e) (cddr e) env))
+        ((eq? (car e) 'define) (define-in! env (cadr e) (evaluate (caddr e) env)))
+        ((eq? (car e) 'set!) (vector-set! (place (cadr e) env) 0 (evaluate (caddr e) env)))
+        ((eq? (car e) 'let)
+         (let ((names (map car (cadr e))) (values (map cadr (cadr e))))
+           (evaluate (cons (cons 'lambda (cons names (cddr e))) values) env)))
+        (else (call (evaluate (car e) env)
+                    (map (lambda (operand) (evaluate operand env)) (cdr e))))))
+
+(define (call f arguments)
+  (cond ((eq? (car f) 'primitive) ((cadr f) arguments))
+        (else (evaluate-all (caddr f)
+                            (frame (cadr f) arguments (cadr (cddr f)))))))
+
+(define (evaluate-all body env)
+  (if (null? (cdr body))
+      (evaluate (car body) env)
+      (begin (evaluate (car body) env)
+             (evaluate-all (cdr body) env))))
+
+(define global (frame '() '() #f))
+
+(define (run e)
+  (let ((value (evaluate e global)))
+    (when (not (null? value))
+      (write value)
+      (newline))))
+
+(run '(+ 1 2))
+(run '((lambda (x y) (* x y)) 6 7))
+(run '(define fib (lambda (n) (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))))
+(run '(fib 15))
+(run '(define make-counter (lambda () (let ((n 0)) (lambda () (set! n (+ n 1)) n)))))
+(run '(define a (make-counter)))
+(run '(define b (make-counter)))
+(run '(a))
+(run '(a))
+(run '(list (a) (b) (a)))
+(run '(define map (lambda (f items) (if (null? items) '() (cons (f (car items)) (map f (cdr items)))))))
+(run '(map (lambda (n) (* n n)) '(1 2 3 4 5)))
+(run '(define loop (lambda (n sum) (if (= n 0) sum (loop (- n 1) (+ sum n))))))
+(run '(loop 2000 0))
+(run '(define y (lambda (f) ((lambda (x) (f (lambda (v) ((x x) v)))) (lambda (x) (f (lambda (v) ((x x) v))))))))
+(run '((y (lambda (self) (lambda (n) (if (= n 0) 1 (* n (self (- n 1))))))) 10))

@@ -1,0 +1,109 @@
+//! The bits that objects are born with.
+//!
+//! Shown: what is reachable at Done is marked, whatever the mutators allocated and stored into newborns between H1 and Done,
+//! while one has answered a handshake and another has not; a newborn that is written beside a marker of its page is not
+//! scanned (its content's `Witness`).
+//! Threads: the collector (main) and two mutators.
+//!
+//! Fails if: newborns are black or white in Rooted, or grey there and their pages not queued; white in Trace; grey in Trace
+//! (scanned while written); black in Sync.
+//!
+//! covers: allocator::space::Space::marks
+//! covers: allocator::space::Space::allocs
+
+use std::sync::Arc;
+
+use super::{Cycle, Node, NodeRoot, Player, address, explore_play, heap, play};
+use crate::mode::Handshake;
+use crate::{Gc, Heap};
+
+/// A root whose `next` is empty.
+fn empty(heap: &Heap) -> Arc<NodeRoot> {
+    let mut mutator = heap.mutator().unwrap();
+    Arc::new(mutator.mutate(|mc| mc.root(mc.alloc(Node::new(None)))))
+}
+
+/// All that is reached from the root is marked.
+fn assert_all_marked(heap: &Heap, root: &NodeRoot) {
+    let space = heap.core().space;
+    let mut mutator = heap.mutator().unwrap();
+    mutator.mutate(|mc| {
+        let mut at: Option<Gc<'_, Node<'_>>> = Some(root.get(mc));
+        let mut depth = 0;
+        while let Some(node) = at {
+            assert!(space.is_marked(address(node)), "reached at Done, and white: at depth {depth}");
+            at = node.next.get();
+            depth += 1;
+        }
+    });
+}
+
+/// One mutator publishes a newborn, the other puts a newborn of its own into it, beside `handshake`.
+fn newborn_in_a_newborn(before: &'static [Handshake], handshake: Handshake, after: &'static [Handshake]) {
+    explore_play(move || {
+        let heap = heap();
+        let core = heap.core().clone();
+        let root = empty(&heap);
+        let (first, second) = (root.clone(), root.clone());
+        let players: Vec<Player> = vec![
+            Box::new(move |mutator| {
+                mutator.mutate(|mc| first.get(mc).next.set(mc, Some(mc.alloc(Node::new(None)))));
+            }),
+            Box::new(move |mutator| {
+                mutator.mutate(|mc| {
+                    if let Some(newborn) = second.get(mc).next.get() {
+                        newborn.next.set(mc, Some(mc.alloc(Node::new(None))));
+                    }
+                });
+            }),
+        ];
+        let stage = || {
+            let mut cycle = Cycle::open(&core);
+            before.iter().for_each(|&handshake| cycle.step(handshake));
+            cycle
+        };
+        let (mut cycle, ()) = play(&heap, stage, players, |cycle| cycle.step(handshake));
+        after.iter().for_each(|&handshake| cycle.step(handshake));
+        cycle.mark();
+        assert_all_marked(&heap, &root);
+    });
+}
+
+#[test]
+fn newborn_in_a_newborn_beside_h1() {
+    newborn_in_a_newborn(&[], Handshake::Sync, &[Handshake::Rooted, Handshake::Trace]);
+}
+
+#[test]
+fn newborn_in_a_newborn_beside_h2() {
+    newborn_in_a_newborn(&[Handshake::Sync], Handshake::Rooted, &[Handshake::Trace]);
+}
+
+#[test]
+fn newborn_in_a_newborn_beside_h3() {
+    newborn_in_a_newborn(&[Handshake::Sync, Handshake::Rooted], Handshake::Trace, &[]);
+}
+
+/// A mutator allocates on the page that a marker scans.
+#[test]
+fn newborn_on_a_page_that_is_scanned() {
+    explore_play(|| {
+        let heap = heap();
+        let core = heap.core().clone();
+        let root = empty(&heap);
+        let player = root.clone();
+        let players: Vec<Player> = vec![Box::new(move |mutator| {
+            mutator.mutate(|mc| {
+                let old = player.get(mc);
+                let newborn = mc.alloc(Node::new(None));
+                newborn.content.write();
+                old.next.set(mc, Some(newborn));
+                newborn.content.write();
+            });
+        })];
+        // The root stands on the page that the player allocates from: its span was handed back when its maker left.
+        let (mut cycle, ()) = play(&heap, || Cycle::begin(&core), players, Cycle::mark_once);
+        cycle.mark();
+        assert_all_marked(&heap, &root);
+    });
+}
