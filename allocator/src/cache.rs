@@ -387,7 +387,7 @@ impl Cache {
                     let entry = &mut self.entries[index];
                     (entry.before, entry.room) = (before, room);
                     // If there is no memory for it, used up spans go to the list one by one.
-                    if room > 1 && !fault::strikes(fault::Point::Tables) {
+                    if !fault::strikes(fault::Point::Tables) {
                         let _ = entry.used_up.try_reserve_exact(room as usize);
                     }
                 }

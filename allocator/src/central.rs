@@ -135,7 +135,7 @@ impl Bucket {
     }
 
     /// The next span for a cache of `epoch`, in the order of what costs least; with `sweeps`, also one of the epoch before
-    /// that the caller sweeps. If there is none, makes room for some fresh ones: one, or an eighth of those that exist, so
+    /// that the caller sweeps. If there is none, makes room for some fresh ones: one, or a quarter of those that exist, so
     /// that busy buckets are asked rarely and small ones hold nothing. Before all that it puts back what the cache has
     /// used up.
     pub(crate) fn next(&self, epoch: u32, sweeps: bool, used_up: &mut Vec<SpanId>) -> Result<Next, AllocError> {
@@ -151,7 +151,7 @@ impl Bucket {
             return Ok(Next::Unswept(id));
         }
         let before = lists.spans;
-        let room = (before / 8).clamp(1, MAX_ROOM);
+        let room = (before / 4).clamp(1, MAX_ROOM);
         lists.adopt(room)?;
         Ok(Next::Room { before, room })
     }
