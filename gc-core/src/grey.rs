@@ -58,19 +58,46 @@ pub(crate) struct MarkerSink {
     pub(crate) marked: u64,
     /// Slots of weak references scanned in this cycle.
     pub(crate) weak_slots: Vec<NonNull<()>>,
+    /// The page that this marker holds and will look at again: what it marks there itself needs no queue (I1).
+    held: Option<PageId>,
+    /// Whether it marked something on `held`.
+    again: bool,
 }
 
 // SAFETY: addresses; what they name is the collector's to read.
 unsafe impl Send for MarkerSink {}
 
 impl MarkerSink {
+    pub(crate) fn new(worker: Worker<PageId>) -> Self {
+        MarkerSink { worker, marked: 0, weak_slots: Vec::new(), held: None, again: false }
+    }
+
+    /// From now on this marker holds `page`.
+    #[inline(always)]
+    pub(crate) fn hold(&mut self, page: PageId) {
+        self.held = Some(page);
+        self.again = false;
+    }
+
+    /// It holds none. Whether it has marked something on the one it held.
+    #[inline(always)]
+    pub(crate) fn let_go(&mut self) -> bool {
+        self.held = None;
+        self.again
+    }
+
     /// Marks what is still white, and queues its pages.
     pub(crate) fn mark_all(&mut self, space: &Space, edges: &[Option<NonNull<()>>]) {
         for edge in edges.iter().flatten() {
             let addr = edge.addr().get();
             if space.mark(addr) {
                 self.marked += 1;
-                queue(space, &self.worker, space.page_of(addr));
+                let page = space.page_of(addr);
+                if self.held == Some(page) {
+                    self.again = true;
+                } else {
+                    queue(space, &self.worker, page);
+                }
             }
         }
     }

@@ -106,7 +106,7 @@ impl Drop for AbortOnPanic {
 
 impl Marker {
     pub(crate) fn new(index: usize, space: &'static Space, worker: Worker<PageId>) -> Self {
-        let sink = Sink::Marker(MarkerSink { worker, marked: 0, weak_slots: Vec::new() });
+        let sink = Sink::Marker(MarkerSink::new(worker));
         Marker { index, tracer: Box::new(Tracer::new(space, sink)), unreported: 0 }
     }
 
@@ -208,10 +208,26 @@ impl Marker {
         }
     }
 
-    /// Scans all grey objects of a page.
+    /// Scans all grey objects of a page. While there is no other page, what is found on this one is scanned at once: a list
+    /// whose nodes lie side by side is followed without a turn of the queue for each.
     fn scan(&mut self, page: PageId) {
+        begin_scan(self.tracer.space(), page);
+        loop {
+            self.scan_grey(page);
+            if !self.sink().worker.is_empty() {
+                return;
+            }
+            self.sink().hold(page);
+            self.tracer.flush();
+            if !self.sink().let_go() {
+                return;
+            }
+        }
+    }
+
+    /// Scans the objects of a page that are grey now. The marker holds the page.
+    fn scan_grey(&mut self, page: PageId) {
         let space = self.tracer.space();
-        begin_scan(space, page);
         let bits: PageBits = space.take_both(page);
         if bits.iter().fold(0, |all, word| all | word) == 0 {
             return;
