@@ -35,6 +35,8 @@ pub struct Group {
     pub ops: Vec<Op>,
     /// Operations per round of a quick run: some milliseconds.
     pub per_round: u64,
+    /// What surrounds the operations takes far longer than they do: a second of them would take minutes.
+    pub surrounded: bool,
 }
 
 /// A bound on an operation: what a table of budgets asks for.
@@ -76,5 +78,6 @@ pub const REACH: &[(&str, &str, Reach)] = &[
 
 /// A group of these operations.
 fn group(name: &'static str, per_round: u64, ops: Vec<(&'static str, fn() -> Run)>) -> Group {
-    Group { name, per_round, ops: ops.into_iter().map(|(name, make)| Op { name, make }).collect() }
+    let ops = ops.into_iter().map(|(name, make)| Op { name, make }).collect();
+    Group { name, per_round, surrounded: false, ops }
 }

@@ -503,14 +503,17 @@ pub(super) fn groups() -> Vec<Group> {
             300_000,
             vec![("idle", mutex_idle), ("later in a cycle", mutex_later), ("parking_lot", plain_mutex)],
         ),
-        group(
-            "first_in_a_cycle",
-            FRESH as u64,
-            vec![
-                ("GcRefCell::borrow_mut", borrow_mut_first),
-                ("GcMutex::lock", mutex_first),
-                ("RefCell::borrow_mut", plain_borrow_mut_each),
-            ],
-        ),
+        Group {
+            surrounded: true,
+            ..group(
+                "first_in_a_cycle",
+                FRESH as u64,
+                vec![
+                    ("GcRefCell::borrow_mut", borrow_mut_first),
+                    ("GcMutex::lock", mutex_first),
+                    ("RefCell::borrow_mut", plain_borrow_mut_each),
+                ],
+            )
+        },
     ]
 }
