@@ -111,23 +111,27 @@ impl MarkerSink {
     }
 }
 
+/// One more entry in `GreyQueue::activity`: more than there are markers.
+const ENTRY: usize = 1 << 16;
+
 /// The markers' shared side of the queue.
 #[derive(Debug)]
 pub(crate) struct GreyQueue {
     stealers: Vec<Stealer<PageId>>,
     /// Pages that an assisting mutator found too long to scan: for the collector's threads.
     long: Injector<PageId>,
-    /// Markers that hold or look for work and may create more. Written by each marker around its idle time (AcqRel), read
-    /// by markers that wonder whether all is done (Acquire).
-    active: AtomicUsize,
+    /// How many markers hold or look for work and may create more (below `ENTRY`), and how often one became so. Written by
+    /// each marker around its idle time (AcqRel), read by the collector, which wonders whether all is done (Acquire).
+    activity: AtomicUsize,
 }
 
 impl GreyQueue {
     /// A queue for `markers` markers, assisting mutators included, and the workers' ends.
     pub(crate) fn new(markers: usize) -> (GreyQueue, Vec<Worker<PageId>>) {
+        assert!(markers < ENTRY, "as many markers as a machine may have processors");
         let workers: Vec<_> = (0..markers).map(|_| Worker::new_fifo()).collect();
         let stealers = workers.iter().map(Worker::stealer).collect();
-        (GreyQueue { stealers, long: Injector::new(), active: AtomicUsize::new(0) }, workers)
+        (GreyQueue { stealers, long: Injector::new(), activity: AtomicUsize::new(0) }, workers)
     }
 
     /// A page that takes long is left to the collector's threads. It stays queued.
@@ -169,17 +173,21 @@ impl GreyQueue {
 
     pub(crate) fn become_active(&self) {
         // AcqRel: a marker that steals has become active before, so whoever sees its queue empty sees it active.
-        self.active.fetch_add(1, Ordering::AcqRel);
+        self.activity.fetch_add(ENTRY + 1, Ordering::AcqRel);
     }
 
     pub(crate) fn become_idle(&self) {
         // AcqRel: what this marker pushed is seen by whoever sees it idle.
-        self.active.fetch_sub(1, Ordering::AcqRel);
+        self.activity.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Whether no marker holds work. Stable only for the collector, once hand-ins are looked at too.
     pub(crate) fn is_quiet(&self) -> bool {
-        // Acquire: pairs with `become_idle`. Active first, then the queues: work is created by active markers only.
-        self.active.load(Ordering::Acquire) == 0 && self.is_empty() && self.active.load(Ordering::Acquire) == 0
+        // Acquire, both: pairs with `become_idle`. Work is created by active markers only, so if nobody was active before
+        // the look at the queues and nobody became so during it, what was seen empty stayed empty. The number of active
+        // ones does not tell: a marker may take from a queue not yet looked at, leave what it found in one that was, and
+        // be idle again. Whoever took what was seen missing had become active before, and the second reading sees it.
+        let before = self.activity.load(Ordering::Acquire);
+        before % ENTRY == 0 && self.is_empty() && self.activity.load(Ordering::Acquire) == before
     }
 }
