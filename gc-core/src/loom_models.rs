@@ -13,6 +13,7 @@
 
 mod births;
 mod claims;
+mod grey;
 mod handshake;
 mod once_cell;
 mod registry;

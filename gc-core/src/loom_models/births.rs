@@ -84,25 +84,31 @@ fn newborn_in_a_newborn_beside_h3() {
     newborn_in_a_newborn(&[Handshake::Sync, Handshake::Rooted], Handshake::Trace, &[]);
 }
 
-/// A mutator allocates on the page that a marker scans.
+/// A mutator (main) allocates on the page that a marker (a thread) scans.
 #[test]
 fn newborn_on_a_page_that_is_scanned() {
     explore_play(|| {
         let heap = heap();
         let core = heap.core().clone();
-        let root = empty(&heap);
-        let player = root.clone();
-        let players: Vec<Player> = vec![Box::new(move |mutator| {
-            mutator.mutate(|mc| {
-                let old = player.get(mc);
-                let newborn = mc.alloc(Node::new(None));
-                newborn.content.write();
-                old.next.set(mc, Some(newborn));
-                newborn.content.write();
-            });
-        })];
-        // The root stands on the page that the player allocates from: its span was handed back when its maker left.
-        let (mut cycle, ()) = play(&heap, || Cycle::begin(&core), players, Cycle::mark_once);
+        let mut mutator = heap.mutator().unwrap();
+        let root: NodeRoot = mutator.mutate(|mc| mc.root(mc.alloc(Node::new(None))));
+        let mut cycle = Cycle::begin(&core);
+        loom::explore();
+        let marker = loom::thread::spawn(move || {
+            cycle.mark_once();
+            cycle
+        });
+        mutator.mutate(|mc| {
+            let old = root.get(mc);
+            let newborn = mc.alloc(Node::new(None));
+            assert_eq!(core.space.page_of(address(newborn)), core.space.page_of(address(old)), "one page");
+            newborn.content.write();
+            old.next.set(mc, Some(newborn));
+            newborn.content.write();
+        });
+        let mut cycle = marker.join().unwrap();
+        loom::stop_exploring();
+        drop(mutator);
         cycle.mark();
         assert_all_marked(&heap, &root);
     });
