@@ -386,6 +386,11 @@ impl Collector {
         marker.flush();
     }
 
+    /// Waves of the cycle that is on, for models.
+    pub(crate) fn waves(&self) -> u32 {
+        self.report.waves
+    }
+
     /// Marks to Done; asks for the first handshake of the end. For models.
     pub(crate) fn finish_marking(&mut self, heap: &HeapCore) {
         while matches!(self.phase, Phase::Mark | Phase::Asked(Handshake::Wave)) {

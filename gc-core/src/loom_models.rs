@@ -17,6 +17,7 @@ mod grey;
 mod handshake;
 mod once_cell;
 mod registry;
+mod termination;
 mod words;
 
 use std::sync::Arc;
