@@ -32,10 +32,15 @@ use crate::trace::{Rebrand, Trace};
 use crate::tracer::Tracer;
 use crate::{Config, Gc, GcCell, Mutator, Root, Shared};
 
-/// Explores `model`. More branches than loom's default: a whole heap has hundreds of steps.
+/// Explores `model`.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
+    explore_at_least(2, model);
+}
+
+/// Explores `model` with no fewer than `preemptions`. More branches than loom's default: a whole heap has hundreds of steps.
+fn explore_at_least(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
+    builder.preemption_bound = builder.preemption_bound.max(Some(preemptions));
     builder.max_branches = 20_000;
     let executions = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = executions.clone();
@@ -53,7 +58,12 @@ fn explore(model: impl Fn() + Sync + Send + 'static) {
 /// As [`explore`], but nothing is explored before [`play`] begins and after it ends: until then each model takes one order
 /// of its steps, so that registering and warming up do not count.
 fn explore_play(model: impl Fn() + Sync + Send + 'static) {
-    explore(move || {
+    explore_play_at_least(2, model);
+}
+
+/// As [`explore_play`], with no fewer than `preemptions`.
+fn explore_play_at_least(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    explore_at_least(preemptions, move || {
         loom::stop_exploring();
         model();
     });

@@ -15,13 +15,13 @@
 //! covers: gc-core::termination::Termination::word
 //! covers: gc-core::shade::Shades::handed_in
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use loom::sync::Mutex;
 
-use super::{Cycle, Node, NodeRoot, Player, address, explore_play, heap, play};
+use super::{Cycle, Node, NodeRoot, Player, address, explore_play, explore_play_at_least, heap, play};
 use crate::cycle::Collector;
-use crate::{Gc, Heap};
+use crate::{Gc, GcCell, Heap, Mutation, Shared};
 
 /// A chain of nodes from a root; their addresses.
 fn chain(heap: &Heap, length: usize) -> (Arc<NodeRoot>, Vec<usize>) {
@@ -77,38 +77,102 @@ fn a_deletion_beside_a_load() {
     });
 }
 
-/// As above, and the other stores X elsewhere and deletes it there too, so that it may be the one that marks it.
+/// Deletes `node` until the tracer's buffer is full, so that it is shaded now and not in the next answer.
+fn shade_now<'gc>(
+    mc: &Mutation<'gc, Shared>,
+    cell: &GcCell<'gc, Option<Gc<'gc, Node<'gc>>>>,
+    node: Gc<'gc, Node<'gc>>,
+) {
+    for _ in 0..=3 {
+        cell.set(mc, Some(node));
+    }
+    cell.set(mc, None);
+}
+
+/// The stage of the models below: a cycle in Trace, the root's chain X, Y, Z still white but for the root, and a root of X
+/// made after the walk.
+fn in_trace(heap: &Heap, root: &NodeRoot) -> (Cycle, Arc<NodeRoot>) {
+    let cycle = Cycle::begin(heap.core());
+    let mut mutator = heap.mutator().unwrap();
+    let x = mutator.mutate(|mc| mc.root(root.get(mc).next.get().expect("X")));
+    (cycle, Arc::new(x))
+}
+
+/// The late shade. One mutator has deleted X from the root and not shaded it when the wave is requested; the other has
+/// answered, and marks X. In the first one's answer X is marked, and nothing is handed in.
 #[test]
-fn two_deletions_of_one_object() {
+fn late_shade() {
     explore_play(|| {
         let heap = heap();
-        let core = heap.core().clone();
-        let (root, _) = chain(&heap, 3);
-        let (other, _) = chain(&heap, 1);
-        let kept: Arc<Mutex<Option<NodeRoot>>> = Arc::new(Mutex::new(None));
-        let (deletes, loads, keeps, elsewhere) = (root.clone(), root.clone(), kept.clone(), other.clone());
+        let (root, _) = chain(&heap, 4);
+        let (elsewhere, _) = chain(&heap, 1);
+        let kept: Arc<OnceLock<Arc<NodeRoot>>> = Arc::default();
+        let (deletes, keeps, to) = (root.clone(), kept.clone(), elsewhere.clone());
         let players: Vec<Player> = vec![
             Box::new(move |mutator| mutator.mutate(|mc| deletes.get(mc).next.set(mc, None))),
             Box::new(move |mutator| {
-                let taken = mutator.mutate(|mc| loads.get(mc).next.get().map(|x| mc.root(x)));
-                if let Some(taken) = taken {
-                    mutator.mutate(|mc| {
-                        let cell = &elsewhere.get(mc).next;
-                        cell.set(mc, Some(taken.get(mc)));
-                        // Twice: the buffer is full, and the object is shaded at once.
-                        cell.set(mc, Some(taken.get(mc)));
-                        cell.set(mc, None);
-                    });
-                    *keeps.lock().unwrap() = Some(taken);
-                }
+                let x = keeps.get().expect("set on the stage");
+                mutator.mutate(|mc| shade_now(mc, &to.get(mc).next, x.get(mc)));
             }),
         ];
-        play(&heap, || Cycle::begin(&core), players, Cycle::mark);
-        assert_black(&heap, &root);
-        assert_black(&heap, &other);
-        if let Some(kept) = kept.lock().unwrap().take() {
-            assert_black(&heap, &kept);
-        }
+        let stage = || {
+            let (cycle, x) = in_trace(&heap, &root);
+            assert!(kept.set(x).is_ok());
+            cycle
+        };
+        play(&heap, stage, players, Cycle::mark);
+        [&root, &elsewhere, kept.get().expect("set")].map(|root| assert_black(&heap, root));
+    });
+}
+
+/// One mutator has shaded X and not handed it in when the wave is requested.
+#[test]
+fn shaded_before_the_wave() {
+    explore_play(|| {
+        let heap = heap();
+        let (root, _) = chain(&heap, 4);
+        let (elsewhere, _) = chain(&heap, 1);
+        let kept: Arc<OnceLock<Arc<NodeRoot>>> = Arc::default();
+        let (deletes, to) = (root.clone(), elsewhere.clone());
+        let players: Vec<Player> = vec![Box::new(move |mutator| {
+            mutator.mutate(|mc| {
+                let x = deletes.get(mc).next.swap(mc, None).expect("X");
+                shade_now(mc, &to.get(mc).next, x);
+            });
+        })];
+        let stage = || {
+            let (cycle, x) = in_trace(&heap, &root);
+            assert!(kept.set(x).is_ok());
+            cycle
+        };
+        play(&heap, stage, players, Cycle::mark);
+        [&root, &elsewhere, kept.get().expect("set")].map(|root| assert_black(&heap, root));
+    });
+}
+
+/// One mutator deletes X and Y, and hands in a full buffer beside the collector's last look for batches.
+#[test]
+fn a_full_buffer_beside_the_last_look() {
+    explore_play_at_least(3, || {
+        let heap = heap();
+        let (root, _) = chain(&heap, 5);
+        let kept: Arc<OnceLock<Arc<NodeRoot>>> = Arc::default();
+        let deletes = root.clone();
+        let players: Vec<Player> = vec![Box::new(move |mutator| {
+            mutator.mutate(|mc| {
+                let x = deletes.get(mc).next.swap(mc, None).expect("X");
+                let y = x.next.swap(mc, None).expect("Y");
+                x.next.set(mc, Some(y));
+                x.next.set(mc, Some(y));
+            });
+        })];
+        let stage = || {
+            let (cycle, x) = in_trace(&heap, &root);
+            assert!(kept.set(x).is_ok());
+            cycle
+        };
+        play(&heap, stage, players, Cycle::mark);
+        [&root, kept.get().expect("set")].map(|root| assert_black(&heap, root));
     });
 }
 
