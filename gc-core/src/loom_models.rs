@@ -13,10 +13,13 @@
 
 mod births;
 mod claims;
+mod control;
 mod grey;
 mod handshake;
+mod locals;
 mod once_cell;
 mod registry;
+mod roots;
 mod termination;
 mod words;
 
