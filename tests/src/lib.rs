@@ -1,1 +1,1 @@
-//! tests
+//! Nothing: the tests are in `tests/`.
