@@ -1,4 +1,4 @@
-//@ error: E0521
+//@ error: no code
 //! A closure that captured a pointer, wrapped as something `'static`.
 
 use gc_core::{LocalHeap, Static};

@@ -1,4 +1,4 @@
-//@ error: E0119
+//@ error: E0277
 //! A user says that a type with two brands has one.
 
 use gc_core::{BrandedBy, Gc};

@@ -1,4 +1,4 @@
-//@ error: E0726
+//@ error: E0726, E0106
 //! An attribute macro behind the derive puts a brand on a type that the derive took for a leaf.
 
 use gc_core::Trace;
@@ -10,5 +10,5 @@ struct Leaf {
 }
 
 fn main() {
-    let _ = |leaf: Leaf<'_>| (leaf.seen, leaf.added);
+    let _ = |leaf: Leaf<'_>| leaf.seen;
 }

@@ -1,4 +1,4 @@
-//@ error: E0521
+//@ error: no code
 //! An object behind a `dyn` of another brand is rooted, and comes back under the region's.
 
 use std::cell::Cell;

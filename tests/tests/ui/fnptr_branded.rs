@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521, no code
 //! A function pointer of the object's own brand smuggles pointers between two brands of one object.
 
 use gc_core::{Gc, Trace};

@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! The hasher of a map holds a pointer, and no map shows its hasher to the collector.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//@ error: E0277
+//@ error: no code
 //! The brand hides in a parameter's parameter: an object with two brands is rooted, and comes back with one.
 
 use gc_core::{Gc, GcCell, LocalHeap, Mutation, Owned, Root, Trace};

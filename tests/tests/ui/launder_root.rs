@@ -1,4 +1,4 @@
-//@ error: E0521
+//@ error: no code
 //! A value branded for ever, made outside, is stored and rooted: the root gives it back under the region's brand.
 
 use gc_core::{Gc, GcCell, LocalHeap, Trace};

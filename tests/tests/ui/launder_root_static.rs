@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use gc_core::{Gc, LocalHeap, Root, Owned};
+use gc_core::{Gc, LocalHeap, Owned, Root};
 
 type Slot<'a> = Cell<Option<Gc<'a, String>>>;
 

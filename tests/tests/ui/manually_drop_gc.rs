@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! `ManuallyDrop` may hold a value that was dropped: tracing it reads freed memory.
 
 use std::mem::ManuallyDrop;

@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! `MaybeUninit` may hold no value: tracing it reads uninitialised memory.
 
 use std::mem::MaybeUninit;

@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! A pointer overwritten under a std lock escapes the barrier, and the marker would have to lock.
 
 use std::sync::Mutex;

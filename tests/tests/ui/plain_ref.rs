@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! A reference to a target in an object: it keeps nothing alive, and the target is freed.
 
 use gc_core::Trace;

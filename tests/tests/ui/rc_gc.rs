@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! A shared owner is reached from two objects: traced for each, and its cells not covered by a hold on either.
 
 use std::rc::Rc;

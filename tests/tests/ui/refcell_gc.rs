@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! A pointer overwritten in a std cell escapes the barrier, and is read while it is written.
 
 use std::cell::RefCell;

@@ -1,4 +1,4 @@
-//@ error: E0277
+//@ error: no code
 //! `Send` for the brand `'static` alone makes the root `Send`, though no value of the region is.
 
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//@ error: E0499
+//@ error: E0501, E0500
 //! A safepoint inside of a region of a scope.
 
 use gc_core::LocalHeap;

@@ -1,4 +1,4 @@
-//@ error: E0499
+//@ error: E0501, E0500
 //! A local of the outer scope made while the inner one is open is popped with the inner one.
 
 use gc_core::LocalHeap;

@@ -1,4 +1,4 @@
-//@ error: E0499
+//@ error: E0521, E0501, E0500
 //! Scopes that change places: the locals of the one that ends live on in the other.
 
 use gc_core::LocalHeap;

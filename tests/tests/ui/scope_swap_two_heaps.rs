@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! Scopes of two heaps change places: locals of one are pushed on the stack of the other.
 
 use gc_core::LocalHeap;

@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! A pointer in a skipped field is not traced: its target is freed.
 
 use gc_core::{Gc, Trace};

@@ -1,4 +1,4 @@
-//@ error: no code
+//@ error: E0521
 //! A skipped field that borrows from the stack: the object outlives what it points to.
 
 use gc_core::Trace;

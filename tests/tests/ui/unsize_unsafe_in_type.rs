@@ -1,4 +1,4 @@
-//@ error: E0133
+//@ error: E0277, E0133
 //! The macro lends its `unsafe` to an expression in the type.
 
 use gc_core::{LocalHeap, unsize};

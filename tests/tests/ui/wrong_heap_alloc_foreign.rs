@@ -1,4 +1,4 @@
-//@ error: E0521
+//@ error: no code, E0521
 //! An object of heap B is born with a pointer into heap A.
 
 use gc_core::LocalHeap;

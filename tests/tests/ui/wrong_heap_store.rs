@@ -1,4 +1,4 @@
-//@ error: E0521
+//@ error: no code, E0521
 //! A pointer to an object of heap A stands in an object of heap B, whose collector does not know it.
 
 use gc_core::{GcCell, LocalHeap};
