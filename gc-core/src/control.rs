@@ -156,6 +156,11 @@ impl Control {
         Ok(())
     }
 
+    /// Whether the caller runs this heap's cycle, in a `Drop` then.
+    fn is_runner(&self) -> bool {
+        self.state.lock().runner == Runner::Thread(thread::current().id())
+    }
+
     /// Waits for a full cycle that begins after this call. The mutator is outside. A local heap's is not waited for while
     /// the thread unwinds: its dead could not be dropped.
     pub(crate) fn collect(record: &Record) {
@@ -164,6 +169,10 @@ impl Control {
             return Self::start(heap);
         }
         let control = &heap.control;
+        assert!(
+            !control.is_runner(),
+            "a drop that the collector runs can't collect: it would wait for itself; `start_collection` doesn't"
+        );
         let mut state = control.state.lock();
         let target = state.started + 1;
         state.requested = state.requested.max(target);

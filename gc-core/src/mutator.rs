@@ -86,8 +86,10 @@ impl<S: Kind> Mutator<S> {
     /// Collects, and waits until a full cycle that began after this call is over: everything unreachable at the call is
     /// dropped and its memory free.
     ///
+    /// While its thread unwinds, a local heap only asks for the cycle: its dead could not be dropped.
+    ///
     /// # Panics
-    /// When the system can start no thread for it.
+    /// When the system can start no thread for it; in a `Drop` that the collector runs, which would wait for itself.
     pub fn collect(&mut self) {
         Control::collect(&self.record);
     }
