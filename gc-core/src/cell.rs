@@ -53,7 +53,7 @@ fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content
         // Every time, without claiming: a claim made now would hide what a mutator that has not answered H2 yet stores
         // here later.
         let since = Instant::now();
-        record.shade(|tracer| content.trace(tracer));
+        record.shade(content);
         record.recorder.lock().interrupted(Cause::Claim, since.elapsed());
         return;
     }
@@ -62,7 +62,7 @@ fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content
         Claimed::Done => {}
         Claimed::Mine => {
             let since = Instant::now();
-            record.shade(|tracer| content.trace(tracer));
+            record.shade(content);
             claim.finish(epoch);
             record.recorder.lock().interrupted(Cause::Claim, since.elapsed());
         }

@@ -16,7 +16,7 @@ use crate::grey::{GreyQueue, MarkerSink, begin_scan};
 use crate::shade::Shades;
 use crate::sync::deque::Worker;
 use crate::team::Sleepers;
-use crate::tracer::{Sink, Tracer};
+use crate::tracer::{AbortOnPanic, Sink, Tracer};
 use crate::type_info::{PageBits, TypeInfo};
 
 /// Bytes of objects scanned before the others hear of it.
@@ -90,19 +90,6 @@ pub(crate) struct Marker {
 // SAFETY: a marker moves to its thread with no edges collected; what it holds later are addresses of its heap's objects,
 // which any thread may scan.
 unsafe impl Send for Marker {}
-
-/// Aborts if a `trace` panics (I3).
-struct AbortOnPanic(&'static TypeInfo);
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        eprintln!(
-            "gc-core: `trace` of a {} panicked on a marker thread; the heap can't be marked, so the process ends",
-            (self.0.name)()
-        );
-        std::process::abort();
-    }
-}
 
 impl Marker {
     pub(crate) fn new(index: usize, space: &'static Space, worker: Worker<PageId>) -> Self {
@@ -240,7 +227,7 @@ impl Marker {
         let Some((info, scan)) = info.and_then(|info| info.scan.map(|scan| (info, scan))) else { return };
         let objects: u32 = bits.iter().map(|word| word.count_ones()).sum();
         self.unreported += objects as usize * span.slot_size();
-        let bomb = AbortOnPanic(info);
+        let bomb = AbortOnPanic(info.name); // I3
         // SAFETY: I2: initialised objects of the span's type, of the tracer's heap.
         unsafe { scan(base, &bits, span.slot_size(), &mut self.tracer) };
         std::mem::forget(bomb);

@@ -19,7 +19,8 @@ use crate::shade::ShadeSink;
 use crate::stats::{Cause, Recorder};
 use crate::sync::thread::{self, ThreadId};
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Witness, spin_loop, yield_now};
-use crate::tracer::{Sink, Tracer};
+use crate::trace::Trace;
+use crate::tracer::{AbortOnPanic, Sink, Tracer};
 
 /// See the module documentation.
 pub(crate) struct Record {
@@ -399,14 +400,17 @@ impl Record {
 
     // ---- barriers
 
-    /// Shades what `trace` shows, at the latest in the next answer (`shade` I3).
+    /// Shades what `value` holds, at the latest in the next answer (`shade` I3).
     #[inline]
-    pub(crate) fn shade<'gc>(&self, trace: impl FnOnce(&mut Tracer<'gc>)) {
+    pub(crate) fn shade<'gc, T: Trace<'gc> + ?Sized>(&self, value: &T) {
         self.counts.barrier_hit();
         // SAFETY: I1: barriers run inside regions.
         let tracer = unsafe { self.tracer() };
         // SAFETY: only values of the region's own brand come here.
-        trace(unsafe { tracer.rebrand() });
+        let tracer = unsafe { tracer.rebrand() };
+        let bomb = AbortOnPanic(std::any::type_name::<T>); // a claim would stay busy, and its content white
+        value.trace(tracer);
+        std::mem::forget(bomb);
     }
 
     /// Shades the target of a weak reference, in Rooted or Trace; false if it is lost.

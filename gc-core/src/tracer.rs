@@ -33,6 +33,17 @@ pub(crate) enum Sink {
     Shade(ShadeSink),
 }
 
+/// Aborts the process when it is dropped, that is, when a user's `trace` panics: what it has not shown would be freed.
+pub(crate) struct AbortOnPanic(pub(crate) fn() -> &'static str);
+
+impl Drop for AbortOnPanic {
+    #[cold]
+    fn drop(&mut self) {
+        eprintln!("gc-core: `trace` of a {} panicked; the heap can't be marked, so the process ends", (self.0)());
+        std::process::abort();
+    }
+}
+
 /// Receives the pointers of the object that is traced. Users see it only in hand-written
 /// [`Trace`](crate::Trace) implementations, which call [`field`](Tracer::field) for each field.
 pub struct Tracer<'gc> {

@@ -189,7 +189,7 @@ impl<'gc, V: Word<'gc>> GcCell<'gc, V> {
     fn shade<S: Kind>(&self, mc: &Mutation<'gc, S>, old: *mut ()) {
         // SAFETY: it was this cell's content.
         let old = unsafe { V::from_raw(old) };
-        mc.record().shade(|tracer| old.trace(tracer));
+        mc.record().shade(&old);
     }
 
     /// Replaces the content and returns what was there.
