@@ -157,7 +157,7 @@ impl Control {
     }
 
     /// Whether the caller runs this heap's cycle, in a `Drop` then.
-    fn is_runner(&self) -> bool {
+    pub(crate) fn is_runner(&self) -> bool {
         self.state.lock().runner == Runner::Thread(thread::current().id())
     }
 

@@ -229,7 +229,7 @@ impl Record {
         let left = self.zeal_left.get();
         if left <= 1 {
             self.zeal_left.set(nth);
-            return !self.heap.control.is_collector(); // a drop's mutator there can't wait for a cycle
+            return !self.heap.control.is_runner(); // a drop's mutator there can't wait for a cycle
         }
         self.zeal_left.set(left - 1);
         false
