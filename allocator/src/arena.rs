@@ -60,7 +60,7 @@ pub struct Arena {
 
 impl Arena {
     /// How many spans a refill sweeps at most before it takes a fresh one.
-    pub const REFILL_SWEEPS: usize = 100;
+    pub const REFILL_SWEEPS: usize = 16;
 
     /// An arena without spans.
     ///

@@ -1,6 +1,6 @@
 //! Assists: a mutator that allocates while markers scan pays with marking of its own, as much as brings marking to its end
 //! when the heap reaches its goal (as Go's mutators do), but never for longer than a quantum, and never parked: beyond the
-//! goal, with nothing to mark, it offers its processor to others until the quantum is over.
+//! goal, with nothing to mark, it offers its processor to others once.
 //!
 //! The unit is bytes of objects scanned. What the collector's threads scan is credit that mutators use up first, so whoever
 //! allocates more slowly than they mark never assists.
@@ -17,10 +17,12 @@ use crate::record::Record;
 use crate::stats::Cause;
 use crate::sync::{AtomicUsize, Ordering, yield_now};
 
-/// The longest time for one assist, the refill before it included.
-const QUANTUM: Duration = Duration::from_micros(50);
+/// The longest time for one assist, the refill before it included, while the heap is below its goal.
+const QUANTUM: Duration = Duration::from_micros(15);
+/// .. and beyond it.
+const OVERDUE_QUANTUM: Duration = Duration::from_micros(50);
 /// Bytes that are worth an assist: a few microseconds' scanning.
-const LEAST: usize = 16 << 10;
+const LEAST: usize = 8 << 10;
 /// Debt above this is forgiven: it was not the mutator's fault that there was nothing to mark.
 const MOST: usize = 1 << 20;
 
@@ -90,14 +92,13 @@ impl Record {
             return;
         }
         let began = Instant::now();
-        let budget = Budget { until: Some(since + QUANTUM), bytes: debt };
-        let scanned = self.heap.marking.assist(&budget);
+        let overdue = self.heap.pacing.is_overdue(&self.heap.arena);
+        let until = since + if overdue { OVERDUE_QUANTUM } else { QUANTUM };
+        let scanned = self.heap.marking.assist(&Budget { until: Some(until), bytes: debt });
         self.debt.set(debt.saturating_sub(scanned));
-        if scanned < debt && self.heap.pacing.is_overdue(&self.heap.arena) {
-            // Beyond the goal, and nothing to do here: who has the work may wait for a processor.
-            while since.elapsed() < QUANTUM && !self.state.should_yield() {
-                yield_now();
-            }
+        if scanned < debt && overdue && began < until {
+            // Nothing to do here: who has the work may wait for a processor.
+            yield_now();
         } else if scanned == 0 {
             return;
         }

@@ -52,24 +52,29 @@ fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content
     if record.mode() != Mode::Trace {
         // Every time, without claiming: a claim made now would hide what a mutator that has not answered H2 yet stores
         // here later.
-        let since = Instant::now();
-        record.shade(content);
-        record.recorder.lock().interrupted(Cause::Claim, since.elapsed());
-        return;
+        return shade_measured(record, content);
     }
     let epoch = record.epoch();
     match claim.try_claim(epoch) {
         Claimed::Done => {}
         Claimed::Mine => {
-            let since = Instant::now();
-            record.shade(content);
+            shade_measured(record, content);
             claim.finish(epoch);
-            record.recorder.lock().interrupted(Cause::Claim, since.elapsed());
         }
         Claimed::Busy => {
             let since = Instant::now();
             claim.wait();
             record.recorder.lock().interrupted(Cause::Busy, since.elapsed());
         }
+    }
+}
+
+/// Shades, and records how long it took if the content is larger than the barrier's buffer: reading the clock takes as long as
+/// shading ten pointers.
+fn shade_measured<'gc, T: Trace<'gc> + ?Sized>(record: &Record, content: &T) {
+    record.forget_flush();
+    record.shade(content);
+    if let Some(since) = record.forget_flush() {
+        record.recorder.lock().interrupted(Cause::Claim, since.elapsed());
     }
 }

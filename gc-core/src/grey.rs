@@ -188,6 +188,6 @@ impl GreyQueue {
         // ones does not tell: a marker may take from a queue not yet looked at, leave what it found in one that was, and
         // be idle again. Whoever took what was seen missing had become active before, and the second reading sees it.
         let before = self.activity.load(Ordering::Acquire);
-        before % ENTRY == 0 && self.is_empty() && self.activity.load(Ordering::Acquire) == before
+        before.is_multiple_of(ENTRY) && self.is_empty() && self.activity.load(Ordering::Acquire) == before
     }
 }

@@ -400,6 +400,12 @@ impl Record {
 
     // ---- barriers
 
+    /// When the barrier's buffer was first flushed since this was asked last.
+    pub(crate) fn forget_flush(&self) -> Option<Instant> {
+        // SAFETY: I1: barriers run inside regions.
+        unsafe { self.tracer() }.take_flushed_at()
+    }
+
     /// Shades what `value` holds, at the latest in the next answer (`shade` I3).
     #[inline]
     pub(crate) fn shade<'gc, T: Trace<'gc> + ?Sized>(&self, value: &T) {

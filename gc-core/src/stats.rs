@@ -19,7 +19,8 @@ pub enum Cause {
     Sweep,
     /// It marked, because the heap had outgrown its goal.
     Assist,
-    /// It shaded the content of a compound cell before writing to it.
+    /// It shaded the content of a compound cell before writing to it. Contents of less than a hundred pointers are counted
+    /// among the barrier hits only: they take less than a reading of the clock is worth.
     Claim,
     /// It waited for a marker that was just reading the cell it wanted to write.
     Busy,

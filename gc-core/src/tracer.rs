@@ -13,6 +13,7 @@
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::time::Instant;
 
 use allocator::Space;
 
@@ -52,13 +53,15 @@ pub struct Tracer<'gc> {
     /// The cycle that claims count for; `None`: trace through compound cells without claiming them.
     claims_for: Option<u32>,
     edges: [Option<NonNull<()>>; EDGES],
+    /// When a mutator's buffer was flushed; see `take_flushed_at`.
+    flushed_at: Option<Instant>,
     pub(crate) sink: Sink,
     _brand: PhantomData<fn(&'gc ()) -> &'gc ()>,
 }
 
 impl<'gc> Tracer<'gc> {
     pub(crate) fn new(space: &'static Space, sink: Sink) -> Self {
-        Tracer { space, len: 0, claims_for: None, edges: [None; EDGES], sink, _brand: PhantomData }
+        Tracer { space, len: 0, claims_for: None, edges: [None; EDGES], flushed_at: None, sink, _brand: PhantomData }
     }
 
     /// The same tracer under another brand.
@@ -132,9 +135,17 @@ impl<'gc> Tracer<'gc> {
         let edges = &self.edges[..self.len];
         match &mut self.sink {
             Sink::Marker(sink) => sink.mark_all(self.space, edges),
-            Sink::Shade(sink) => sink.shade_all(self.space, edges),
+            Sink::Shade(sink) => {
+                self.flushed_at.get_or_insert_with(Instant::now);
+                sink.shade_all(self.space, edges);
+            }
         }
         self.len = 0;
+    }
+
+    /// When the buffer was first full since this was asked last: a snapshot of more than it holds is worth measuring.
+    pub(crate) fn take_flushed_at(&mut self) -> Option<Instant> {
+        self.flushed_at.take()
     }
 
     /// Whether the buffer holds this pointer.
