@@ -240,6 +240,9 @@ pub(crate) fn make(
     debug_assert_eq!(span.released(), 0, "a span that is destroyed counts as backed");
     let bits = span.bits(space);
     debug_assert_eq!(bits.count_used(), 0, "pages from the page heap have bits set");
+    // The page of the system that its mark bits lie in is backed now, and not when a marker comes: half a megabyte of heap
+    // has its bits in one, and a fault takes as long as a hundred marks. Relaxed: nobody else writes yet; they are 0.
+    bits.mark[0].store(0, Ordering::Relaxed);
     for page in described_pages(shape.first, shape.pages) {
         // Relaxed: as above.
         space.page_flags(page).store(owner.attributes, Ordering::Relaxed);
