@@ -31,6 +31,7 @@ use crate::heap::HeapCore;
 use crate::marker::Marker;
 use crate::mode::Handshake;
 use crate::pacer::Found;
+use crate::pool::pool;
 use crate::record::Record;
 use crate::stats::CycleReport;
 use crate::team::{Marking, Team};
@@ -110,6 +111,7 @@ pub(crate) fn run_cycles(heap: &Arc<HeapCore>) {
     if heap.control.ends_on_collector() {
         crate::teardown::finish(heap);
     }
+    pool().scavenge(heap.space);
 }
 
 /// What the runner of a heap's cycles keeps from one to the next, and from one step to the next.
@@ -353,6 +355,7 @@ impl Collector {
         report.freed_objects = (self.live.objects + born.objects).saturating_sub(report.live_objects);
         self.live = Allocated { bytes: report.live_bytes as u64, objects: report.live_objects };
         self.allocated_before = allocated_before;
+        let goal = heap.pacing.goal();
         heap.pacing.cycle_over(Found {
             began_at: report.began_at,
             live: report.live_bytes,
@@ -360,6 +363,7 @@ impl Collector {
             during: allocated_before.bytes.saturating_sub(self.allocated_at_begin) as usize,
             allocated_before: allocated_before.bytes,
         });
+        pool().change_goal(goal, heap.pacing.goal());
         heap.control.cycle_over(|statistics| statistics.add_cycle(report));
     }
 }

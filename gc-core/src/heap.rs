@@ -76,9 +76,11 @@ impl HeapCore {
         let marking = Arc::new(marking);
         let collector = Collector::new(&marking, marker);
         pool().enter();
+        let pacing = Pacing::new(&config);
+        pool().change_goal(0, pacing.goal());
         Ok(Arc::new(HeapCore {
             shared,
-            pacing: Pacing::new(&config),
+            pacing,
             config,
             space,
             arena,

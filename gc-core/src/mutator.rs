@@ -9,6 +9,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use allocator::AllocError;
+
 use crate::control::Control;
 use crate::heap::Owner;
 use crate::kind::{Kind, Shared};
@@ -92,6 +94,35 @@ impl<S: Kind> Mutator<S> {
     /// When the system can start no thread for it; in a `Drop` that the collector runs, which would wait for itself.
     pub fn collect(&mut self) {
         Control::collect(&self.record);
+    }
+
+    /// Collects, and gives all memory that is free then back to the system: free pages (of all heaps of the process), and the
+    /// system's pages inside this heap's spans that no object lies on. How many bytes went. As Go's `debug.FreeOSMemory`.
+    ///
+    /// Cost: a cycle, and a system call for each run of free pages of up to 1 MiB, about a quarter of a millisecond each. What
+    /// the program allocates next has to be backed anew.
+    ///
+    /// # Errors
+    /// When the system refuses to take pages; what went until then is gone, and all of it stays usable.
+    ///
+    /// # Panics
+    /// As [`collect`](Mutator::collect).
+    ///
+    /// ```
+    /// use gc_core::LocalHeap;
+    ///
+    /// let heap = LocalHeap::new();
+    /// let mut mutator = heap.mutator().unwrap();
+    /// mutator.mutate(|mc| mc.alloc_slice(0..2_000_000_u32).len());
+    /// let returned = mutator.release_memory()?;
+    /// assert!(returned > 1_000_000);
+    /// # Ok::<(), gc_core::AllocError>(())
+    /// ```
+    pub fn release_memory(&mut self) -> Result<usize, AllocError> {
+        self.collect();
+        let heap = &self.record.heap;
+        let inside = heap.arena.release_free_pages()?;
+        Ok(inside + heap.space.release_free(usize::MAX)?)
     }
 
     /// Asks for a cycle and does not wait for it.

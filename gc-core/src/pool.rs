@@ -2,7 +2,8 @@
 //!
 //! I1. A job has a thread at once, an idle one or a new one: no heap's cycle waits for another heap's slow mutator. So there
 //!     are as many threads as there ever were cycles and helping markers at one time.
-//! I2. When the last heap of the process ends, the threads do: who ends it waits for them, unless it is one of them. A
+//! I2. When a heap has nothing to do its thread gives free memory back to the system, before it is idle.
+//! I3. When the last heap of the process ends, the threads do: who ends it waits for them, unless it is one of them. A
 //!     heap's jobs are over when it ends, so then all threads are idle. Those that come later are of the next generation.
 //! I3. A job that panics ends the process: its cycle would never be over, and who waits in `collect` would wait for ever.
 //!     (User code that drops objects is caught where it is called; a user's `trace` that panics has aborted already.)
@@ -28,6 +29,10 @@ struct State {
     generation: u64,
     /// Numbers the threads.
     started: u64,
+    /// What all heaps together are expected to grow to, in bytes.
+    goal: usize,
+    /// A thread gives free memory back to the system.
+    scavenging: bool,
 }
 
 /// Aborts if a job panics (I3). The panic's own message has been printed.
@@ -44,6 +49,8 @@ impl Drop for AbortOnPanic {
 pub(crate) struct Pool {
     state: Mutex<State>,
     work: Condvar,
+    /// For the thread that scavenges.
+    quit: Condvar,
 }
 
 #[cfg(not(loom))]
@@ -61,7 +68,7 @@ pub(crate) fn pool() -> &'static Arc<Pool> {
 
 impl Pool {
     fn new() -> Arc<Pool> {
-        Arc::new(Pool { state: Mutex::new(State::default()), work: Condvar::new() })
+        Arc::new(Pool { state: Mutex::new(State::default()), work: Condvar::new(), quit: Condvar::new() })
     }
 
     /// A heap begins.
@@ -69,8 +76,8 @@ impl Pool {
         self.state.lock().heaps += 1;
     }
 
-    /// A heap has ended, and its jobs have. The last one ends the threads (I2).
-    pub(crate) fn leave(&self) {
+    /// A heap has ended, and its jobs have. The last one ends the threads (I3), and what all of them had is free: it goes back.
+    pub(crate) fn leave(&self, space: &allocator::Space) {
         let threads = {
             let mut state = self.state.lock();
             state.heaps -= 1;
@@ -80,12 +87,15 @@ impl Pool {
             state.generation += 1;
             state.idle = 0;
             self.work.notify_all();
+            self.quit.notify_all();
             std::mem::take(&mut state.threads)
         };
         let me = thread::current().id();
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
             thread.join().expect("a collector's thread does not panic: what could is caught, or aborts");
         }
+        // What the system refuses to take stays for heaps to come.
+        let _ = space.release_free(usize::MAX);
     }
 
     /// Runs `job` on a thread of the pool.
@@ -115,6 +125,43 @@ impl Pool {
         }
     }
 
+    /// A heap's goal has changed.
+    pub(crate) fn change_goal(&self, from: usize, to: usize) {
+        let mut state = self.state.lock();
+        state.goal = state.goal.wrapping_sub(from).wrapping_add(to);
+    }
+
+    /// Gives free memory above what the heaps need back to the system, on the calling thread of the pool, slowly
+    /// ([`Scavenger`]); until there is none, or the last heap has ended. One thread does at a time.
+    #[cfg(not(loom))]
+    pub(crate) fn scavenge(&self, space: &allocator::Space) {
+        let mut scavenger = allocator::Scavenger::new();
+        let mut state = self.state.lock();
+        if std::mem::replace(&mut state.scavenging, true) {
+            return;
+        }
+        let generation = state.generation;
+        while state.generation == generation {
+            let goal = state.goal;
+            drop(state);
+            let pages = space.page_heap().counters();
+            let retained = (pages.in_use + pages.cached + pages.free) * allocator::PAGE_SIZE;
+            let kept = goal.saturating_add(goal / 100 * allocator::Scavenger::MARGIN_PERCENT);
+            // What the system refuses to take stays; there is nothing to do about it here.
+            let pause = scavenger.step(space, goal).ok();
+            state = self.state.lock();
+            let Some(pause) = pause.filter(|_| pages.free != 0 && retained > kept) else { break };
+            if state.generation == generation {
+                self.quit.wait_for(&mut state, pause);
+            }
+        }
+        state.scavenging = false;
+    }
+
+    /// Models have no clock, and no memory to give back.
+    #[cfg(loom)]
+    pub(crate) fn scavenge(&self, _: &allocator::Space) {}
+
     /// A thread's life.
     fn serve(&self, generation: u64) {
         let mut state = self.state.lock();
@@ -142,6 +189,10 @@ mod tests {
 
     use super::*;
 
+    fn space() -> &'static allocator::Space {
+        allocator::Space::global().unwrap()
+    }
+
     #[test]
     fn jobs_run_at_once_and_threads_are_reused() {
         let pool = Pool::new();
@@ -167,7 +218,7 @@ mod tests {
         pool.run(move || said.send(thread::current().id()).unwrap()).unwrap();
         heard.recv().unwrap();
         assert_eq!(pool.state.lock().started, 2);
-        pool.leave();
+        pool.leave(space());
         assert_eq!(Arc::strong_count(&pool), 1, "every thread has ended");
     }
 
@@ -178,7 +229,7 @@ mod tests {
         let (said, heard) = mpsc::channel();
         let last = pool.clone();
         pool.run(move || {
-            last.leave();
+            last.leave(space());
             drop(last);
             said.send(()).unwrap();
         })
@@ -192,6 +243,6 @@ mod tests {
         let (said, heard) = mpsc::channel();
         pool.run(move || said.send(()).unwrap()).unwrap();
         heard.recv().unwrap();
-        pool.leave();
+        pool.leave(space());
     }
 }

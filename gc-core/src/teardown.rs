@@ -26,7 +26,8 @@ pub(crate) fn end(heap: &Arc<HeapCore>) {
             let _ = thread.join();
         }
     } else {
-        pool().leave();
+        pool().change_goal(heap.pacing.goal(), 0);
+        pool().leave(heap.space);
     }
 }
 
@@ -37,5 +38,6 @@ pub(crate) fn finish(heap: &Arc<HeapCore>) {
         // SAFETY: nobody is left who could reach an object of this heap, and the arena shows each slot once.
         unsafe { heap.drops.drop_slot(owner, slot, slot_size) };
     });
-    pool().leave();
+    pool().change_goal(heap.pacing.goal(), 0);
+    pool().leave(heap.space);
 }
