@@ -7,6 +7,9 @@
 //!   `used` reads the mark word first, or if `take_both` clears the alloc bit Relaxed.
 //! - Opening and closing lose no bit that a marker sets or clears in the same word, for each birth that may meet it. Fails
 //!   if `open` or `close` touch mark bits by a load and a store.
+//!
+//! covers: allocator::space::Space::marks
+//! covers: allocator::space::Space::allocs
 
 use crate::bitmap::{Birth, SpanBits, Stride};
 use crate::layout::GRANULE;

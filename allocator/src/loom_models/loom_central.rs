@@ -8,6 +8,8 @@
 //! - Two threads that ask for a bucket of one name get one. Fails if `bucket` lets the lock go between looking and adding.
 //! - Who reads the count of an epoch as 0 sees what the sweepers did before they took their spans off it. Fails if
 //!   `sub_spans` is Relaxed.
+//!
+//! covers: allocator::central::Central::spans
 
 use super::{HALF, PLAIN};
 use crate::bitmap::Birth;

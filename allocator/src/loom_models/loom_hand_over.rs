@@ -6,6 +6,9 @@
 //!   the slots it had open and did not hand out do not. Fails if `hand_over` does not close the runs.
 //! - A refill of the old epoch that is delayed across the flip takes no span of the new epoch. Fails if lists are asked by
 //!   parity alone, without the label.
+//!
+//! covers: allocator::arena::Arena::epoch
+//! covers: allocator::arena::Arena::sweeping
 
 use super::{HALF, PAGE, PLAIN, allocate, arena};
 use crate::Cache;

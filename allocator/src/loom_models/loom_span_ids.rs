@@ -4,6 +4,15 @@
 //!
 //! - Ids that are out at the same time differ, and as many can be out as there are. Fails if `take` does not unlink.
 //! - Who finds a span's id in the page table finds its geometry. Fails if `set_span_id` is Relaxed.
+//!
+//! covers: allocator::space::Space::page_spans
+//! covers: allocator::span::Span::attributes
+//! covers: allocator::span::Span::base
+//! covers: allocator::span::Span::bucket
+//! covers: allocator::span::Span::pages
+//! covers: allocator::span::Span::slot_size
+//! covers: allocator::span::Span::slots
+//! covers: allocator::span::Span::word
 
 use super::{HALF, PLAIN, arena};
 use crate::layout::PAGE_SIZE;

@@ -9,6 +9,9 @@
 //! - Two visitors, one of which stops half way: each dead slot is handed out once, and none is forgotten. Fails if the
 //!   dropped guard does not settle what it handed out, if it does not go back, or if a sweeper steps on after it let go of the
 //!   lock under which it saw the list empty.
+//!
+//! covers: allocator::span::Span::epoch
+//! covers: allocator::arena::Progress::0
 
 use super::{HALF, PAGE, PLAIN, VISITED, allocate, arena};
 use crate::sweep::SweepProgress;

@@ -9,6 +9,14 @@
 //! `cycle_over` wakes nobody; the pool's `leave` does not wake.
 //!
 //! covers: gc-core::heap::HeapCore::owners
+//! covers: allocator::arena::Arena::caches
+//! numbers: allocator::arena::Arena::allocated_at_flip
+//! numbers: gc-core::pacer::Pacing::born_black
+//! numbers: gc-core::pacer::Pacing::goal
+//! numbers: gc-core::pacer::Pacing::offset
+//! numbers: gc-core::pacer::Pacing::trigger
+//! numbers: gc-core::drops::Drops::panics
+//! numbers: gc-core::drops::Drops::run
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -14,6 +14,11 @@
 //!
 //! covers: gc-core::termination::Termination::word
 //! covers: gc-core::shade::Shades::handed_in
+//! numbers: gc-core::assist::Progress::credit
+//! numbers: gc-core::assist::Progress::expected
+//! numbers: gc-core::assist::Progress::scanned
+//! numbers: gc-core::record::Counts::barrier_hits
+//! numbers: gc-core::record::Counts::shaded
 
 use std::sync::{Arc, OnceLock};
 
