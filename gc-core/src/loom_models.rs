@@ -21,6 +21,7 @@ mod once_cell;
 mod registry;
 mod roots;
 mod termination;
+mod weak;
 mod words;
 
 use std::sync::Arc;

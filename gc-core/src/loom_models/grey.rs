@@ -30,10 +30,6 @@ fn two_nodes(heap: &Heap) -> [usize; 2] {
     mutator.mutate(|mc| [(); 2].map(|()| address(mc.alloc(Node::new(None)))))
 }
 
-fn sink(worker: Worker<PageId>) -> MarkerSink {
-    MarkerSink { worker, marked: 0 }
-}
-
 fn edge(addr: usize) -> [Option<std::ptr::NonNull<()>>; 1] {
     [std::ptr::NonNull::new(std::ptr::without_provenance_mut(addr))]
 }
@@ -56,7 +52,8 @@ fn mark_beside_a_scan() {
         let space = heap.core().space;
         let nodes = two_nodes(&heap);
         let (_, mut workers) = GreyQueue::new(2);
-        let (mut first, mut second) = (sink(workers.pop().unwrap()), sink(workers.pop().unwrap()));
+        let (mut first, mut second) =
+            (MarkerSink::new(workers.pop().unwrap()), MarkerSink::new(workers.pop().unwrap()));
         first.mark_all(space, &edge(nodes[0]));
         loom::explore();
         let marker = thread::spawn(move || {
@@ -80,7 +77,8 @@ fn batch_beside_a_scan() {
         let space = core.space;
         let nodes = two_nodes(&heap);
         let (_, mut workers) = GreyQueue::new(2);
-        let (mut first, mut second) = (sink(workers.pop().unwrap()), sink(workers.pop().unwrap()));
+        let (mut first, mut second) =
+            (MarkerSink::new(workers.pop().unwrap()), MarkerSink::new(workers.pop().unwrap()));
         first.mark_all(space, &edge(nodes[0]));
         loom::explore();
         let mutator = thread::spawn({
@@ -121,7 +119,7 @@ fn two_scans_of_one_page() {
         let nodes = two_nodes(&heap);
         let page = space.page_of(nodes[0]);
         let (_, mut workers) = GreyQueue::new(1);
-        let mut sink = sink(workers.pop().unwrap());
+        let mut sink = MarkerSink::new(workers.pop().unwrap());
         nodes.iter().for_each(|&node| sink.mark_all(space, &edge(node)));
         loom::explore();
         let scan = move || {
