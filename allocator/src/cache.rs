@@ -43,6 +43,7 @@ use crate::error::AllocError;
 use crate::fault;
 use crate::layout::GRANULE;
 use crate::page_cache::PageCache;
+use crate::poison::{poison, unpoison};
 use crate::size_class::{CLASSES, SizeClass};
 use crate::span::{self, Owner, STRIDES, Shape, SpanId};
 use crate::span_ids::IdCache;
@@ -302,6 +303,7 @@ impl Cache {
             cursor: held.base + run.start as usize * GRANULE,
             limit: held.base + run.start as usize * GRANULE + slots as usize * entry.class.slot_size(),
         };
+        unpoison(line.cursor, line.limit - line.cursor);
         self.objects += slots;
         self.bytes += slots * entry.class.slot_size() as u64;
         entry.opened += slots;
@@ -449,6 +451,7 @@ impl Cache {
         let tail = granule(line.cursor)..granule(line.limit);
         held.next = tail.start;
         held.bits.close(entry.stride, tail, birth);
+        poison(line.cursor, bytes);
         self.bytes -= bytes as u64;
         self.objects -= slots;
         entry.opened -= slots;

@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use crate::cache::Cache;
 use crate::error::{AllocError, Cause};
 use crate::layout::PAGE_SIZE;
+use crate::poison::unpoison;
 use crate::span::{self, Owner, STRIDES, Shape};
 use crate::stats::LARGE;
 
@@ -102,6 +103,7 @@ impl Cache {
         let span = span::at(space, id);
         span.bits(space).open(STRIDES[0], 0..1, self.birth());
         let slot = NonNull::new(std::ptr::with_exposed_provenance_mut(span.base()));
+        unpoison(span.base(), bytes);
         arena.central().add_spans(epoch, 1);
         arena.counters().add_spans(LARGE, 1, pages.into());
         self.count_large(bytes);

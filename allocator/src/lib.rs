@@ -98,6 +98,7 @@ mod layout;
 mod os;
 mod page_cache;
 mod page_heap;
+mod poison;
 mod scavenge;
 mod scavenger;
 mod side_table;

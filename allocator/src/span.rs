@@ -19,6 +19,7 @@ use crate::error::AllocError;
 use crate::layout::{GRANULE, PAGE_SIZE, SPAN_BYTES};
 use crate::os::OS_PAGE;
 use crate::page_heap::PageRun;
+use crate::poison::{poison, unpoison};
 use crate::size_class::{MAX_SPAN_PAGES, SizeClass};
 use crate::space::{PageId, Space};
 use crate::span_ids::IdCache;
@@ -248,6 +249,7 @@ pub(crate) fn make(
         space.page_flags(page).store(owner.attributes, Ordering::Relaxed);
         space.set_span_id(page, id.0);
     }
+    poison(base, shape.pages as usize * PAGE_SIZE);
     Ok(id)
 }
 
@@ -263,6 +265,7 @@ pub(crate) fn unmake(space: &Space, id: SpanId) -> PageRun {
         // Relaxed: the pages reach their next user through the page heap's lock.
         space.page_flags(page).store(0, Ordering::Relaxed);
     }
+    unpoison(span.base(), pages as usize * PAGE_SIZE);
     span.base.store(0, Ordering::Relaxed); // as above
     space.span_ids().give(id.0);
     PageRun { first, pages, zeroed: false }

@@ -18,6 +18,7 @@ use std::ptr::NonNull;
 use crate::arena::{Arena, class_index};
 use crate::central::Bucket;
 use crate::layout::GRANULE;
+use crate::poison::poison;
 use crate::span::{self, Owner, Span, SpanId};
 
 /// Spans per batch of the background sweep.
@@ -66,6 +67,15 @@ impl DyingSpan<'_> {
 fn slot_at(span: &Span, word: usize, bit: u32) -> NonNull<u8> {
     let slot = span.base() + (word * 64 + bit as usize) * GRANULE;
     NonNull::new(std::ptr::with_exposed_provenance_mut(slot)).expect("slots are not at address 0")
+}
+
+/// Poisons the slots whose bits they are.
+#[inline(always)]
+fn poison_slots(span: &Span, word: usize, mut slots: u64) {
+    while cfg!(asan) && slots != 0 {
+        poison(slot_at(span, word, slots.trailing_zeros()).addr().get(), span.slot_size());
+        slots &= slots - 1;
+    }
 }
 
 /// What a sweep made of a span.
@@ -139,7 +149,11 @@ impl Arena {
     fn sweep_one(&self, id: SpanId, epoch: u32, tally: &mut Tally) -> Swept {
         let span = span::at(self.space(), id);
         debug_assert_eq!(span.epoch(), epoch.wrapping_sub(1), "a span is swept twice, or by the wrong epoch");
-        let live = span.bits(self.space()).sweep();
+        let bits = span.bits(self.space());
+        if cfg!(asan) {
+            (0..bits.alloc.len()).for_each(|word| poison_slots(span, word, bits.dead(word)));
+        }
+        let live = bits.sweep();
         span.set_epoch(epoch);
         tally.live += u64::from(live);
         tally.live_bytes += u64::from(live) * span.slot_size() as u64;
@@ -262,6 +276,7 @@ impl VisitSpan<'_> {
     fn settle(&mut self) {
         if self.handed != 0 {
             self.span().bits(self.arena.space()).forget(self.word, self.handed);
+            poison_slots(self.span(), self.word, self.handed);
             self.handed = 0;
         }
     }
