@@ -48,11 +48,11 @@ fn align_page() {
             mutator.collect();
             mutator.mutate(|mc| {
                 for root in &roots.0 {
-                    assert_eq!(Gc::addr(root.get(mc)) % $align, 0);
+                    assert!(Gc::addr(root.get(mc)).is_multiple_of($align));
                     assert_eq!(*root.get(mc), $value);
                 }
                 for (length, root) in roots.1.iter().enumerate() {
-                    assert_eq!(Gc::addr(root.get(mc)) % $align, 0);
+                    assert!(Gc::addr(root.get(mc)).is_multiple_of($align));
                     assert_eq!(*root.get(mc), *vec![$value; length]);
                 }
             });
