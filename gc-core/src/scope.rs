@@ -199,7 +199,8 @@ pub struct Local<'s, T: ?Sized + Pointee> {
     /// The mutator whose stack it is on, and that mutator's heap.
     mutator: u64,
     heap: usize,
-    _scope: PhantomData<(fn(&'s ()) -> &'s (), *const T)>,
+    /// Invariant in `'s`, and in `T`: `set` writes. Not `Send`.
+    _scope: PhantomData<(fn(&'s ()) -> &'s (), *mut T)>,
 }
 
 impl<T: ?Sized + Pointee> Clone for Local<'_, T> {

@@ -110,7 +110,7 @@ fn dynamic_of(object: NonNull<()>) -> Option<Dynamic> {
 #[repr(transparent)]
 pub struct Thin<'gc, T: ?Sized + 'gc> {
     object: NonNull<()>,
-    /// Invariant in `'gc` and in `T`.
+    /// Invariant in `'gc`; covariant in `T`, as `Gc`: nothing is written through it.
     _target: PhantomData<(fn(&'gc ()) -> &'gc (), Gc<'gc, T>)>,
 }
 
