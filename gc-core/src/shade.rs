@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use allocator::{PAGE_SIZE, Space};
 
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering, fence};
 use crate::termination::Termination;
 use crate::type_info::SILENT;
 
@@ -171,6 +171,9 @@ impl ShadeSink {
 
     /// Hands in what was shaded (I2).
     pub(crate) fn hand_in(&mut self) {
+        // Acquire: pairs with the Release of whoever set a mark that was found set. That one looked at the word before
+        // (`termination` I2), so its `resume` comes before the `settle` that follows this answer.
+        fence(Ordering::Acquire);
         self.shades.hand_in(std::mem::take(&mut self.buffer));
     }
 

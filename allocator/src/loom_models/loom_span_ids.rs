@@ -6,6 +6,7 @@
 //! - Who finds a span's id in the page table finds its geometry. Fails if `set_span_id` is Relaxed.
 //!
 //! covers: allocator::space::Space::page_spans
+//! covers: allocator::span::Span::asked
 //! covers: allocator::span::Span::attributes
 //! covers: allocator::span::Span::base
 //! covers: allocator::span::Span::bucket

@@ -5,7 +5,7 @@
 //! is made; a lock in Trace waits for a marker that reads.
 //! Threads: a marker (main) and one or two mutators.
 //!
-//! Fails if: `try_claim` is a load and a store; its compare-and-swap or its load is not Acquire; `finish` is not Release;
+//! Fails if: `try_claim` is a load and a store; its load is not Acquire; `finish` is not Release;
 //! `finish` stands before the content is read; `snapshot` does not wait when busy; `wait` loads Relaxed; `snapshot` claims
 //! before H3; the lock is taken after the snapshot.
 //!

@@ -4,7 +4,7 @@
 //! winner's object.
 //! Threads: two mutators and a marker (main).
 //!
-//! Fails if: the publication is not Release; its failure, or the load of `get`, is not Acquire; the loser returns its own.
+//! Fails if: the publication is not Release; the load of `get` is not Acquire; the loser returns its own.
 //!
 //! covers: gc-core::cell::once_cell::GcOnceCell::content
 

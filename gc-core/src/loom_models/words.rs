@@ -6,7 +6,7 @@
 //! Threads: two mutators and, in one model, a marker (main).
 //!
 //! Fails if: `set_shading` loads and stores in a shared heap; `set`'s, `swap`'s or `compare_exchange`'s order of success is
-//! not Release; `get` is not Acquire; a swap does not shade.
+//! not Release; `swap`'s, `get`'s or a failed `compare_exchange`'s is not Acquire.
 //!
 //! covers: gc-core::cell::word::GcCell::word
 
@@ -161,6 +161,41 @@ fn gccell_publish_black_object_by_swap() {
 fn gccell_publish_black_object_by_compare_exchange() {
     newborn(|mc, node, newborn| {
         node.next.compare_exchange(mc, None, Some(newborn)).expect("nobody else writes");
+    });
+}
+
+/// A newborn that another mutator takes out by `take`, which reads what it took.
+fn newborn_taken(take: impl for<'gc> Fn(&'gc Mutation<'gc, Shared>, &Node<'gc>) + Copy + Send + Sync + 'static) {
+    explore_play(move || {
+        let heap = heap();
+        let core = heap.core().clone();
+        let mut mutator = heap.mutator().unwrap();
+        let root: Arc<NodeRoot> = Arc::new(mutator.mutate(|mc| mc.root(mc.alloc(Node::new(None)))));
+        drop(mutator);
+        let (to, from) = (root.clone(), root);
+        let players: Vec<Player> = vec![
+            Box::new(move |mutator| mutator.mutate(|mc| to.get(mc).next.set(mc, Some(mc.alloc(Node::new(None)))))),
+            Box::new(move |mutator| mutator.mutate(|mc| take(mc, &from.get(mc)))),
+        ];
+        play(&heap, || Cycle::begin(&core), players, |_| {});
+    });
+}
+
+#[test]
+fn newborn_taken_by_swap() {
+    newborn_taken(|mc, node| {
+        if let Some(newborn) = node.next.swap(mc, None) {
+            newborn.content.read();
+        }
+    });
+}
+
+#[test]
+fn newborn_seen_by_a_compare_exchange_that_fails() {
+    newborn_taken(|mc, node| {
+        if let Err(Some(newborn)) = node.next.compare_exchange(mc, None, None) {
+            newborn.content.read();
+        }
     });
 }
 
