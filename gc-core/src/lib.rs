@@ -106,6 +106,12 @@ pub use trace::{BrandedBy, DynFrom, DynTrace, Pointee, Rebrand, Static, Storable
 pub use tracer::Tracer;
 pub use weak::{Weak, WeakRoot};
 
+/// For the model of the protocol, which has the same modes and handshakes.
+#[doc(hidden)]
+pub mod __model {
+    pub use crate::mode::{handshakes, modes};
+}
+
 /// For this crate's macros.
 #[doc(hidden)]
 pub mod __private {

@@ -42,6 +42,8 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
+    pub(crate) const ALL: [Mode; 5] = [Mode::Idle, Mode::Ended, Mode::Sync, Mode::Rooted, Mode::Trace];
+
     /// Whether deletions are shaded.
     #[inline(always)]
     pub(crate) const fn shades(self) -> bool {
@@ -124,23 +126,45 @@ impl Handshake {
             .expect("a request word holds one of the handshakes: only the collector writes it")
     }
 
-    /// The mode that answering leads to; the single table of transitions.
+    /// The mode that answering leads to; the single table of transitions. `None` when `from` is not the mode this handshake
+    /// is requested in.
+    const fn leads_to(self, from: Mode) -> Option<Mode> {
+        match (from, self) {
+            (Mode::Idle, Handshake::Sync) => Some(Mode::Sync),
+            (Mode::Sync, Handshake::Rooted) => Some(Mode::Rooted),
+            (Mode::Rooted, Handshake::Trace) => Some(Mode::Trace),
+            (Mode::Trace, Handshake::Wave) => Some(Mode::Trace),
+            (Mode::Trace, Handshake::Ended) => Some(Mode::Ended),
+            (Mode::Ended, Handshake::Idle) => Some(Mode::Idle),
+            (Mode::Idle, Handshake::Start) => Some(Mode::Trace),
+            (Mode::Trace, Handshake::Finish) => Some(Mode::Idle),
+            _ => None,
+        }
+    }
+
+    /// The mode that answering in the mode `from` leads to.
     ///
     /// # Panics
     /// When `from` is not the mode this handshake is requested in: the collector's phases are broken.
     pub(crate) fn next_mode(self, from: Mode) -> Mode {
-        match (from, self) {
-            (Mode::Idle, Handshake::Sync) => Mode::Sync,
-            (Mode::Sync, Handshake::Rooted) => Mode::Rooted,
-            (Mode::Rooted, Handshake::Trace) => Mode::Trace,
-            (Mode::Trace, Handshake::Wave) => Mode::Trace,
-            (Mode::Trace, Handshake::Ended) => Mode::Ended,
-            (Mode::Ended, Handshake::Idle) => Mode::Idle,
-            (Mode::Idle, Handshake::Start) => Mode::Trace,
-            (Mode::Trace, Handshake::Finish) => Mode::Idle,
-            (mode, handshake) => panic!("handshake {handshake:?} requested in mode {mode:?}"),
-        }
+        self.leads_to(from).unwrap_or_else(|| panic!("handshake {self:?} requested in mode {from:?}"))
     }
+}
+
+/// For the model of the protocol: each mode, whether it shades, and the bits of its newborns.
+pub fn modes() -> impl Iterator<Item = (String, bool, String)> {
+    Mode::ALL.into_iter().map(|mode| (format!("{mode:?}"), mode.shades(), format!("{:?}", mode.birth())))
+}
+
+/// For the model of the protocol: each handshake, the mode it is requested in and the one that answering leads to, and
+/// whether it may be answered in a region.
+pub fn handshakes() -> impl Iterator<Item = (String, String, String, bool)> {
+    Handshake::ALL.into_iter().flat_map(|handshake| {
+        Mode::ALL.into_iter().filter_map(move |from| {
+            let to = handshake.leads_to(from)?;
+            Some((format!("{handshake:?}"), format!("{from:?}"), format!("{to:?}"), handshake.suits_regions()))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -174,10 +198,7 @@ mod tests {
 
     #[test]
     fn exactly_the_three_middle_modes_shade() {
-        let shading: Vec<Mode> = [Mode::Idle, Mode::Sync, Mode::Rooted, Mode::Trace, Mode::Ended]
-            .into_iter()
-            .filter(|m| m.shades())
-            .collect();
+        let shading: Vec<Mode> = Mode::ALL.into_iter().filter(|m| m.shades()).collect();
         assert_eq!(shading, [Mode::Sync, Mode::Rooted, Mode::Trace]);
     }
 
