@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use gc_core::Trace;
 
+pub mod model;
+
 /// A count of drops that leaves share.
 #[derive(Debug, Clone, Default)]
 pub struct Tally(Arc<AtomicUsize>);
