@@ -6,6 +6,8 @@
 //!   span in its list.
 //! - A span that is put back behind a sweep is swept, by the next look at the latest. Fails if `release_in_bucket` does
 //!   not go back.
+//!
+//! covers: allocator::span::Span::released
 
 use super::{HALF, PLAIN, allocate, arena};
 use crate::sweep::SweepProgress;
