@@ -70,7 +70,7 @@ impl Config {
         self
     }
 
-    /// Runs a full collection at every `nth` region's end and scope safepoint, to find bugs early: a program that
+    /// Runs a full collection before every `nth` region and at every `nth` safepoint, to find bugs early: a program that
     /// behaves otherwise under zeal has one. Slow.
     #[must_use]
     pub fn zeal(mut self, nth: u32) -> Self {

@@ -272,13 +272,15 @@ impl Control {
         self.state.lock().drops_due
     }
 
-    /// No cycle begins from now on. Waits for the runner to stop; false if that is the calling thread, which has to end the
-    /// heap when it comes to its end.
+    /// No cycle begins from now on. Waits for the runner to stop; false if it has to end the heap itself when it does: it is
+    /// the calling thread, or that is one of the pool (which runs another heap's cycle: two that waited for one another would
+    /// wait for ever).
     pub(crate) fn shut_down(&self) -> bool {
         let mut state = self.state.lock();
         state.shutdown = true;
         self.wake.notify_all();
-        if state.runner == Runner::Thread(thread::current().id()) {
+        let runs = state.runner == Runner::Thread(thread::current().id());
+        if runs || state.runner != Runner::Nobody && pool().is_worker() {
             state.ends_on_collector = true;
             return false;
         }

@@ -41,6 +41,8 @@ use crate::weak::WeakSlot;
 const SWEEP_BATCH: usize = 256;
 /// Weak references settled in one step: some ten microseconds' work.
 const SETTLE_BATCH: usize = 2048;
+/// How long the dead are dropped in one step of a slice that is bounded by work.
+const DROP_SLICE: Duration = Duration::from_micros(40);
 /// How long a thread of the pool marks before it looks whether it may go on.
 const MARK_SLICE: Duration = Duration::from_millis(1);
 
@@ -328,7 +330,7 @@ impl Collector {
             return Step::Over;
         }
         if heap.shared || !heap.config.threads {
-            heap.drops.run_for(heap, budget.time_left());
+            heap.drops.run_for(heap, budget.time_left().or((budget.bytes != usize::MAX).then_some(DROP_SLICE)));
             return Step::Working;
         }
         if heap.arena.sweep(usize::MAX, &mut |_| {}) == SweepProgress::Done {

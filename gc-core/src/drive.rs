@@ -104,7 +104,8 @@ impl<S: Kind> Mutator<S> {
     /// gives the collector its time between frames or requests. Begins a cycle if the heap has grown enough for one, or
     /// [`start_collection`](Mutator::start_collection) asked for it.
     ///
-    /// On a heap with threads it helps them to mark.
+    /// On a heap with threads it helps them to mark. A page is scanned whole: where objects are slices of very many pointers,
+    /// or own them, a slice of time ends when the one at hand is scanned.
     ///
     /// ```
     /// use gc_core::{Config, LocalHeap, Slice};
@@ -120,7 +121,7 @@ impl<S: Kind> Mutator<S> {
     /// assert_eq!(heap.statistics().live_objects, 0);
     /// ```
     pub fn collect_for(&mut self, time: Duration) -> Slice {
-        self.collect_until(Instant::now() + time)
+        self.record().heap.slice(Budget { until: Instant::now().checked_add(time), ..Budget::unbounded() })
     }
 
     /// As [`collect_for`](Mutator::collect_for), until a moment.
@@ -129,7 +130,7 @@ impl<S: Kind> Mutator<S> {
     }
 
     /// As [`collect_for`](Mutator::collect_for), by work instead of time: at most about so many bytes of objects are scanned
-    /// (sweeping comes in steps of some ten microseconds).
+    /// (sweeping and dropping come in steps of some ten microseconds).
     pub fn collect_step(&mut self, bytes: usize) -> Slice {
         self.record().heap.slice(Budget { until: None, bytes })
     }
@@ -138,6 +139,6 @@ impl<S: Kind> Mutator<S> {
 impl<S: Kind> Scope<'_, S> {
     /// As [`Mutator::collect_for`].
     pub fn collect_for(&mut self, time: Duration) -> Slice {
-        self.record().heap.slice(Budget::until(Instant::now() + time))
+        self.record().heap.slice(Budget { until: Instant::now().checked_add(time), ..Budget::unbounded() })
     }
 }

@@ -57,7 +57,7 @@ pub(crate) struct HeapCore {
     pub(crate) control: Control,
     pub(crate) pacing: Pacing,
     pub(crate) drops: Drops,
-    /// The cycle that claims count for. Written by the collector before H1 is requested (Relaxed, under the registry's
+    /// The cycle that claims count for. Written by the collector before H1 is requested (Relaxed; published by the request's
     /// lock), read in answers (the request's Acquire).
     epoch: AtomicU32,
     /// Handles, mutators, and roots of a shared heap. As `Arc`'s count.

@@ -42,7 +42,7 @@ pub(crate) struct Plan {
 /// The plan for the next cycle.
 pub(crate) fn plan(inputs: Inputs) -> Plan {
     let Inputs { live, growth, min_heap, allocated_per_live } = inputs;
-    let grown = live.saturating_add(live / 100 * growth as usize + live % 100 * growth as usize / 100);
+    let grown = live.saturating_add((live as u128 * growth as u128 / 100).min(usize::MAX as u128) as usize);
     let goal = grown.max(min_heap);
     let room = goal - live.min(goal);
     let runway = (live / 1024).saturating_mul(allocated_per_live);

@@ -86,6 +86,8 @@ impl Pool {
             }
             state.generation += 1;
             state.idle = 0;
+            // Helpers that were called for a marking that was over before they came.
+            state.jobs.clear();
             self.work.notify_all();
             self.quit.notify_all();
             std::mem::take(&mut state.threads)
@@ -123,6 +125,12 @@ impl Pool {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the calling thread is one of the pool.
+    pub(crate) fn is_worker(&self) -> bool {
+        let me = thread::current().id();
+        self.state.lock().threads.iter().any(|thread| thread.thread().id() == me)
     }
 
     /// A heap's goal has changed.

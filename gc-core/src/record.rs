@@ -293,24 +293,28 @@ impl Record {
     }
 
     fn take_step(&self, step: Handshake) {
-        // SAFETY: I1: the caller holds the state word.
-        let cache = unsafe { self.cache() };
         let mode = step.next_mode(self.mode.get());
+        let set_birth = || {
+            // SAFETY: I1: the caller holds the state word; no other reference to the cache lives.
+            let cache = unsafe { self.cache() };
+            cache.set_birth(mode.birth());
+            cache.bytes_allocated()
+        };
         match step {
             Handshake::Sync | Handshake::Wave | Handshake::Ended => {}
             Handshake::Rooted => {
-                cache.set_birth(mode.birth());
+                set_birth();
                 self.shade_locals();
             }
             Handshake::Trace => {
-                cache.set_birth(mode.birth());
-                self.black_from.set(cache.bytes_allocated());
-                self.reckoned.set(cache.bytes_allocated());
+                let allocated = set_birth();
+                self.black_from.set(allocated);
+                self.reckoned.set(allocated);
                 self.debt.set(0);
             }
             Handshake::Idle => {
                 self.hand_over();
-                cache.set_birth(mode.birth());
+                set_birth();
             }
             Handshake::Start | Handshake::Finish => unreachable!("these are taken in steps"),
         }
@@ -330,7 +334,7 @@ impl Record {
         }
         // Relaxed: see `Counts`.
         self.counts.shaded.store(sink.shaded, Ordering::Relaxed);
-        // Relaxed: written by the collector before the request, under the registry's lock.
+        // Relaxed: written before the request, whose lock and Release publish it.
         self.epoch.set(self.heap.epoch());
         self.apply_mode(mode);
     }

@@ -21,14 +21,21 @@ pub(crate) fn end(heap: &Arc<HeapCore>) {
     } else if heap.shared {
         let core = heap.clone();
         let thread = thread::Builder::new().name("gc-teardown".into()).spawn(move || finish(&core));
-        if let Ok(thread) = thread {
+        match thread {
             // `finish` catches what user code throws.
-            let _ = thread.join();
+            Ok(thread) => drop(thread.join()),
+            // Nobody can drop the objects now.
+            Err(_) => abandon(heap),
         }
     } else {
-        pool().change_goal(heap.pacing.goal(), 0);
-        pool().leave(heap.space);
+        abandon(heap);
     }
+}
+
+/// The heap ends, and leaks what is in it.
+fn abandon(heap: &HeapCore) {
+    pool().change_goal(heap.pacing.goal(), 0);
+    pool().leave(heap.space);
 }
 
 /// Drops all objects and returns all memory; the process's last heap lets the collector's threads go.

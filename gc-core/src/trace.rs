@@ -75,6 +75,9 @@ use crate::tracer::Tracer;
 /// `trace` runs on a collector thread, for types of a [`LocalHeap`](crate::LocalHeap) too, and at the same time as uses of
 /// `&self` by the mutator. It reads only what can't change behind `&self`: plain fields, tags, lengths, boxes, vectors. No
 /// content of a cell (but through the cells of this crate), no clone of an `Rc`, no thread-local, no allocation, no panic.
+///
+/// A type that can hold a `Gc` has no `Drop` that reads one: when it runs, what the `Gc` named may be gone. (The derive forbids
+/// the `Drop`.)
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored in a garbage-collected heap: it doesn't implement `Trace`",
     label = "not known to the collector",

@@ -633,3 +633,49 @@ fn regions_left_by_panics_leave_nothing_behind() {
     mutator.collect();
     assert_eq!(heap.statistics().live_objects, 51);
 }
+
+#[test]
+fn two_heaps_hold_each_others_last_handle() {
+    use std::sync::{Arc, Barrier, Weak};
+
+    /// Meets the other heap's when it is dropped; then the last handle of that heap goes.
+    #[derive(Trace)]
+    struct Link {
+        meet: Arc<Barrier>,
+        _other: Heap,
+    }
+
+    impl Drop for Link {
+        fn drop(&mut self) {
+            self.meet.wait();
+        }
+    }
+
+    #[derive(Trace)]
+    struct Sentinel {
+        _alive: Arc<()>,
+    }
+
+    let alive: Weak<()> = {
+        let (a, b) = (Heap::new(), Heap::new());
+        let (meet, alive) = (Arc::new(Barrier::new(2)), Arc::new(()));
+        let (mut in_a, mut in_b) = (a.mutator().unwrap(), b.mutator().unwrap());
+        let link = |other: &Heap| Link { meet: meet.clone(), _other: other.clone() };
+        let sentinel = || Sentinel { _alive: alive.clone() };
+        in_a.mutate(|mc| mc.alloc(link(&b)).meet.clone());
+        in_b.mutate(|mc| mc.alloc(link(&a)).meet.clone());
+        let roots = (in_a.mutate(|mc| mc.root(mc.alloc(sentinel()))), in_b.mutate(|mc| mc.root(mc.alloc(sentinel()))));
+        let inhibit = (a.inhibit(), b.inhibit());
+        a.start_collection();
+        b.start_collection();
+        drop((roots, in_a, in_b, a, b));
+        // The guards are the last owners outside. Each heap's cycle drops the other's last handle, at the same moment.
+        drop(inhibit);
+        Arc::downgrade(&alive)
+    };
+    let since = std::time::Instant::now();
+    while alive.strong_count() != 0 {
+        assert!(since.elapsed().as_secs() < 60, "{} objects of ended heaps are alive", alive.strong_count());
+        std::thread::yield_now();
+    }
+}

@@ -162,3 +162,12 @@ fn inhibited_collection_goes_on_afterwards() {
         garbage(&mut mutator);
     }
 }
+
+#[test]
+fn a_slice_may_have_all_the_time_in_the_world() {
+    for threads in [false, true] {
+        let heap = LocalHeap::with_config(Config::new().threads(threads).automatic(false));
+        let mut mutator = heap.mutator().unwrap();
+        assert_eq!(mutator.collect_for(Duration::MAX), Slice::Idle);
+    }
+}

@@ -21,7 +21,7 @@ use crate::tracer::Tracer;
 ///
 /// # Safety
 /// `from_raw(into_raw(v))` is `v` up to its brand, and [`Trace`] of the value reports the `Gc` that the word holds, if any.
-/// Words that are no pointers are made with [`std::ptr::without_provenance_mut`].
+/// Words that are no pointers are made with [`std::ptr::without_provenance_mut`]. Neither panics or allocates.
 ///
 /// ```
 /// use gc_core::{Gc, GcCell, LocalHeap, Rebrand, Trace, Tracer, Word};
