@@ -5,8 +5,8 @@
 //! scanned (its content's `Witness`).
 //! Threads: the collector (main) and two mutators.
 //!
-//! Fails if: newborns are black or white in Rooted, or grey there and their pages not queued; white in Trace; grey in Trace
-//! (scanned while written); black in Sync.
+//! Fails if: newborns are black or white in Rooted, or grey there and their pages not queued; white or grey in Trace; black
+//! in Sync.
 //!
 //! covers: allocator::space::Space::marks
 //! covers: allocator::space::Space::allocs

@@ -5,8 +5,7 @@
 //! the pool's threads end with the last heap.
 //! Threads: the main one, a thread of the pool, and in one model a second that asks.
 //!
-//! Fails if: `next_cycle` decides and gives back under two holds of the lock; `shut_down` does not wait, or is not woken;
-//! `cycle_over` wakes nobody; the pool's `leave` does not wake.
+//! Fails if: a runner that stops does not wake who waits for it; the pool's `leave` does not wake.
 //!
 //! covers: gc-core::heap::HeapCore::owners
 //! covers: allocator::arena::Arena::caches
@@ -42,15 +41,33 @@ fn collect_and_end() {
     });
 }
 
-/// A cycle is asked for, and the heap's last owner goes at once.
+/// Counts its drop.
+#[derive(Trace)]
+struct Counted(#[trace(skip)] Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // Relaxed: of the test.
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A cycle is asked for, and the heap's last owner goes at once: what is dead is dropped by the one or the other.
 #[test]
 fn request_and_end() {
     explore_play(|| {
+        let drops = Arc::new(AtomicUsize::new(0));
         let heap = heap();
+        let mut mutator = heap.mutator().unwrap();
+        mutator.mutate(|mc| {
+            mc.alloc(Counted(drops.clone()));
+        });
+        drop(mutator);
         loom::explore();
         heap.start_collection();
         drop(heap);
         loom::stop_exploring();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
     });
 }
 
@@ -70,14 +87,7 @@ fn two_owners_ask_and_end() {
 
 /// An object that owns its heap and counts its drop.
 #[derive(Trace)]
-struct Owning(#[trace(skip)] Heap, #[trace(skip)] Arc<AtomicUsize>);
-
-impl Drop for Owning {
-    fn drop(&mut self) {
-        // Relaxed: of the test.
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
-}
+struct Owning(#[trace(skip)] Heap, Counted);
 
 /// The last owner of a heap is an object in it, dropped by the runner of its cycle.
 #[test]
@@ -87,7 +97,7 @@ fn last_handle_inside_own_object() {
         let heap = heap();
         let mut mutator = heap.mutator().unwrap();
         mutator.mutate(|mc| {
-            mc.alloc(Owning(heap.clone(), drops.clone()));
+            mc.alloc(Owning(heap.clone(), Counted(drops.clone())));
         });
         drop(mutator);
         let core = Arc::downgrade(heap.core());

@@ -6,9 +6,9 @@
 //! for the end of the team.
 //! Threads: two markers, or a marker and a helper, or the collector and an assistant.
 //!
-//! Fails if: either of the two fences goes; `begin_scan` stands after `take_both`; `take_both` reads the marks Relaxed;
-//! `is_quiet` looks at the number of active markers alone; it does not look twice; a marker becomes active after it
-//! stole; `end` or the team's drop does not wake.
+//! Fails if: either of the two fences goes; `is_quiet` looks at the number of active markers alone, does not look twice, or
+//! forgets the long pages; `end`, or who leaves after it, does not wake. The stand-in for the deque orders more than the
+//! shipped one: what `become_idle` publishes of the queues is not shown here.
 //!
 //! covers: allocator::space::Space::flags
 //! covers: gc-core::grey::GreyQueue::activity

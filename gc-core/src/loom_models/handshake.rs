@@ -4,9 +4,9 @@
 //! the collector's wait ends; what an answer did is seen by the collector; ATTENTION beside a request loses neither.
 //! Threads: the collector (main), one or two mutators, one that attends.
 //!
-//! Fails if: `try_leave` or `acted` is not Release; `try_enter` is not Acquire; `request` is not Release, or `waiting` not
-//! Acquire; `answered` of the rendezvous is not AcqRel, or does not take the lock to notify; `act` answers before
-//! `try_act`; `enter_with_waiting` drops the PENDING bit.
+//! Fails if: `try_leave` or `acted` is not Release; `try_enter` is not Acquire; `request` is not Release, or `waiting` or
+//! `enter_with_waiting` not Acquire; the latter drops the bits that wait; `answered` of the rendezvous is Relaxed, or does
+//! not take the lock to notify.
 //!
 //! covers: gc-core::safepoint::StateWord::word
 //! covers: gc-core::rendezvous::Rendezvous::outstanding

@@ -4,7 +4,7 @@
 //! written anew only in a region, never while it reads; what a local named when H2 was answered is marked.
 //! Threads: the collector (main) and a mutator.
 //!
-//! Fails if: `try_leave` is not Release; `acted` is not Release; `truncate` writes an entry; `push` runs outside a region; H2's answer does not shade the locals.
+//! Fails if: `try_leave` or `acted` is not Release; `truncate` writes an entry; H2's answer does not shade the locals.
 //!
 //! covers: gc-core::locals::LocalStack::len
 

@@ -5,8 +5,7 @@
 //! before sweeping is allowed; the wait ends in every case.
 //! Threads: the collector (main), one or two mutators that register, open a region and leave.
 //!
-//! Fails if: the registry's mode changes after the mutators were copied (outside the lock); `retire` does not answer, or
-//! does not hand in; `unregister` does not take the state word; `register` reads the mode before it takes the lock.
+//! Fails if: a request does not change the registry's mode; `retire` does not answer, or is left out.
 //!
 //! covers: gc-core::heap::HeapCore::epoch
 //! covers: gc-core::heap::HeapCore::owners

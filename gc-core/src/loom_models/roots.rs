@@ -5,8 +5,7 @@
 //! it is pinned; after all are dropped every place is free.
 //! Threads: the collector (main) and two that hold handles.
 //!
-//! Fails if: a dropped entry is let go although pinned; `pin` stands after the walk's first look; the pin ends before the
-//! walk does; a drop that is not the last one frees; `fetch_sub` is a load and a store.
+//! Fails if: a dropped entry is let go although pinned; the pin ends before the walk does; a drop is a load and a store.
 //!
 //! covers: gc-core::root_table::RootEntry::handles
 

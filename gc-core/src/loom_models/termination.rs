@@ -8,9 +8,9 @@
 //! The graph: a root whose `next` is X, X's is Y, Y's is Z. One mutator deletes X from the root; the other gets hold of it
 //! first, and deletes Y from X (so Y lives only if it was shaded) or keeps X by a root of its own.
 //!
-//! Fails if: `shade` marks first and looks at the word after; `resume` does nothing; a hand-in is not counted; answers to a
-//! wave hand nothing in, or do not shade what is in the tracer's buffer; the wave is requested while work is queued; the wave
-//! is left out; `begin_wave` stands after the wave.
+//! Fails if: `resume` does nothing; `begin_wave` stands after the wave's request; a hand-in is not counted; the answers to a
+//! wave hand nothing in; the wave is requested while a batch waits; `shade` marks first and looks at the
+//! word after.
 //!
 //! covers: gc-core::termination::Termination::word
 //! covers: gc-core::shade::Shades::handed_in
@@ -20,12 +20,14 @@
 //! numbers: gc-core::record::Counts::barrier_hits
 //! numbers: gc-core::record::Counts::shaded
 
+use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
 use loom::sync::Mutex;
 
 use super::{Cycle, Node, NodeRoot, Player, address, explore_play, explore_play_at_least, heap, play};
 use crate::cycle::Collector;
+use crate::shade::ShadeSink;
 use crate::{Gc, GcCell, Heap, Mutation, Shared};
 
 /// A chain of nodes from a root; their addresses.
@@ -127,6 +129,42 @@ fn late_shade() {
         };
         play(&heap, stage, players, Cycle::mark);
         [&root, &elsewhere, kept.get().expect("set")].map(|root| assert_black(&heap, root));
+    });
+}
+
+/// The same in its parts, to every order of their steps: both have seen the word at Terminating, one has answered the wave,
+/// the other shades the one white object, hands in what it has, and answers. No such wave is clean.
+#[test]
+fn late_shade_beside_settle() {
+    explore_play_at_least(5, || {
+        let heap = heap();
+        let core = heap.core().clone();
+        let (_root, nodes) = chain(&heap, 1);
+        let object = NonNull::new(core.space.pointer(nodes[0])).expect("not null").cast();
+        let before = core.shades.handed_in();
+        core.shades.termination.begin_wave();
+        core.rendezvous.begin(1);
+        let sink = || {
+            let mut sink = ShadeSink::new(core.shades.clone());
+            sink.set_in_trace(true);
+            sink
+        };
+        let (mut late, mut other) = (sink(), sink());
+        let (rendezvous, space) = (core.clone(), core.space);
+        loom::explore();
+        let threads = [
+            loom::thread::spawn(move || {
+                late.shade(space, object);
+                late.hand_in();
+                rendezvous.rendezvous.answered();
+            }),
+            loom::thread::spawn(move || other.shade(space, object)),
+        ];
+        core.rendezvous.wait();
+        let clean = core.shades.handed_in() == before && core.shades.termination.settle();
+        assert!(!clean, "Done with an object that is grey in somebody's buffer");
+        threads.map(|thread| thread.join().unwrap());
+        loom::stop_exploring();
     });
 }
 
