@@ -176,7 +176,7 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
     }
 }
 
-/// A [`Weak`] that lives anywhere outside the heap, as a [`Root`] does.
+/// A [`Weak`] that lives anywhere outside the heap, as a [`Root`](crate::Root) does.
 ///
 /// ```
 /// use gc_core::{Gc, LocalHeap, Owned, WeakRoot};
