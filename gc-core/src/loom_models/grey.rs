@@ -195,7 +195,7 @@ fn two_markers_share_a_chain() {
         drop(mutator);
         let mut cycle = Cycle::begin(&core);
         loom::explore();
-        cycle.mark_once();
+        cycle.mark();
         loom::stop_exploring();
         for node in nodes {
             assert_eq!(core.space.slot_bits(node), (false, true), "marked and scanned");
