@@ -34,6 +34,7 @@ use crate::pacer::Found;
 use crate::pool::pool;
 use crate::record::Record;
 use crate::stats::CycleReport;
+use crate::sync::yield_now;
 use crate::team::{Marking, Team};
 use crate::weak::WeakSlot;
 
@@ -330,7 +331,11 @@ impl Collector {
             return Step::Over;
         }
         if heap.shared || !heap.config.threads {
+            let before = heap.drops.run();
             heap.drops.run_for(heap, budget.time_left().or((budget.bytes != usize::MAX).then_some(DROP_SLICE)));
+            if heap.drops.run() == before {
+                yield_now(); // what is left may be a span that a mutator is just sweeping
+            }
             return Step::Working;
         }
         if heap.arena.sweep(usize::MAX, &mut |_| {}) == SweepProgress::Done {
