@@ -4,6 +4,7 @@
 //!     opened by a call on the one outside, which it borrows), and a scope truncates to where it began.
 //! I2. Pushing and setting happen inside regions; truncating outside (`locals` I1, I2).
 
+use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -104,11 +105,44 @@ impl<'s, S: Kind> Scope<'s, S> {
         &mut self,
         f: impl for<'t> FnOnce(&mut Scope<'t, S>) -> Local<'t, T>,
     ) -> Local<'s, T> {
+        match self.try_nested(|scope| Ok::<_, Infallible>(f(scope))) {
+            Ok(local) => local,
+        }
+    }
+
+    /// As [`nested`](Scope::nested), for what can fail: an error ends the scope with all its locals.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    ///
+    /// ```
+    /// use gc_core::{Local, LocalHeap, Owned, Scope};
+    ///
+    /// fn half<'s>(scope: &mut Scope<'s, Owned>, n: u32) -> Result<Local<'s, u32>, String> {
+    ///     scope.try_nested(|scope| match n % 2 {
+    ///         0 => Ok(scope.mutate(|mc| mc.local(mc.alloc(n / 2)))),
+    ///         _ => Err(format!("{n} is odd")),
+    ///     })
+    /// }
+    ///
+    /// let heap = LocalHeap::new();
+    /// let mut mutator = heap.mutator().unwrap();
+    /// mutator.scope(|scope| {
+    ///     let four = half(scope, 8).unwrap();
+    ///     assert_eq!(scope.mutate(|mc| *four.get(mc)), 4);
+    ///     assert_eq!(half(scope, 5).unwrap_err(), "5 is odd");
+    /// });
+    /// ```
+    pub fn try_nested<T: ?Sized + Pointee, E>(
+        &mut self,
+        f: impl for<'t> FnOnce(&mut Scope<'t, S>) -> Result<Local<'t, T>, E>,
+    ) -> Result<Local<'s, T>, E> {
         let len = self.record.locals.len();
         let inner = {
-            let _truncate = TruncateOnPanic { record: self.record, len };
-            let inner = f(&mut Scope { record: self.record, _scope: PhantomData });
-            std::mem::forget(_truncate);
+            // By panic, or by an error.
+            let truncate = Truncate { record: self.record, len };
+            let inner = f(&mut Scope { record: self.record, _scope: PhantomData })?;
+            std::mem::forget(truncate);
             inner.index
         };
         if inner != len {
@@ -123,7 +157,7 @@ impl<'s, S: Kind> Scope<'s, S> {
         } else {
             self.record.locals.truncate(len + 1);
         }
-        Local { index: len, mutator: self.record.id, heap: heap_id(self.record), _scope: PhantomData }
+        Ok(Local { index: len, mutator: self.record.id, heap: heap_id(self.record), _scope: PhantomData })
     }
 
     #[inline(always)]
@@ -131,18 +165,6 @@ impl<'s, S: Kind> Scope<'s, S> {
         if self.record.heap.config.zeal.is_some() && self.record.zeal_strikes() {
             Control::collect(self.record);
         }
-    }
-}
-
-/// As `Truncate`, for a scope whose result is kept.
-struct TruncateOnPanic<'a> {
-    record: &'a Record,
-    len: usize,
-}
-
-impl Drop for TruncateOnPanic<'_> {
-    fn drop(&mut self) {
-        self.record.locals.truncate(self.len);
     }
 }
 
