@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::histogram::Histogram;
+use crate::mmu::Interruptions;
 
 /// Requests that do nothing, one every 100 microseconds for `seconds`, timed as the real ones are: from when each was due.
 /// In between the thread spins on the clock, as it does between real requests; `hiccup_max` is its longest gap.
@@ -15,6 +16,7 @@ pub fn empty_requests(seconds: u64) -> Value {
     const PERIOD_NS: u64 = 100_000;
     let mut gaps = Histogram::new();
     let mut latency = Histogram::new();
+    let mut interruptions = Interruptions::with_capacity(1 << 10);
     let clock = Clock::new();
     let start = clock.ns();
     let mut before = start;
@@ -23,6 +25,7 @@ pub fn empty_requests(seconds: u64) -> Value {
         loop {
             let now = clock.ns();
             gaps.add(now - before);
+            interruptions.idle(before, now);
             before = now;
             if now >= due {
                 break;
@@ -36,6 +39,7 @@ pub fn empty_requests(seconds: u64) -> Value {
         "empty_p999_us": latency.quantile_us(0.999),
         "empty_max_us": latency.max_us(),
         "hiccup_max_us": gaps.max_us(),
+        "mmu": interruptions.mmu(start, before, &Histogram::new()),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Both kinds of heap behind one trait, so that a workload is written once.
 
-use gc_core::{Config, Gc, Heap, Kind, LocalHeap, Mutation, Mutator, Owned, Shared, Statistics, Trace};
+use gc_core::{Config, Gc, Heap, Kind, LocalHeap, Mutation, Mutator, Owned, Shared, Statistics, Trace, Weak};
 
 /// A kind of heap, with what a workload does to it. The methods only forward.
 pub trait Flavour: Kind {
@@ -17,6 +17,8 @@ pub trait Flavour: Kind {
     fn statistics(heap: &Self::Heap) -> Statistics;
     /// [`Mutation::alloc`]; what may be stored in both kinds is `Send + Sync`.
     fn alloc<'gc, T: Trace<'gc> + Send + Sync + 'gc>(mc: &Mutation<'gc, Self>, value: T) -> Gc<'gc, T>;
+    /// [`Gc::downgrade`].
+    fn downgrade<'gc, T: Trace<'gc> + Send + Sync + 'gc>(mc: &Mutation<'gc, Self>, object: Gc<'gc, T>) -> Weak<'gc, T>;
     /// [`Mutation::alloc_slice`].
     fn alloc_slice<'gc, T, I>(mc: &Mutation<'gc, Self>, items: I) -> Gc<'gc, [T]>
     where
@@ -46,6 +48,14 @@ macro_rules! flavour {
             #[inline(always)]
             fn alloc<'gc, T: Trace<'gc> + Send + Sync + 'gc>(mc: &Mutation<'gc, Self>, value: T) -> Gc<'gc, T> {
                 mc.alloc(value)
+            }
+
+            #[inline(always)]
+            fn downgrade<'gc, T: Trace<'gc> + Send + Sync + 'gc>(
+                mc: &Mutation<'gc, Self>,
+                object: Gc<'gc, T>,
+            ) -> Weak<'gc, T> {
+                Gc::downgrade(object, mc)
             }
 
             #[inline(always)]

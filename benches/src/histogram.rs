@@ -64,6 +64,16 @@ impl Histogram {
         self.max as f64 / 1e3
     }
 
+    /// (lower bound in microseconds, count) by quarters of a power of two, those with a count: for drawing.
+    pub fn coarse(&self) -> Vec<Vec<f64>> {
+        const WIDTH: usize = PER_POWER as usize / 4;
+        let quarters = self.counts.chunks(WIDTH).enumerate().map(|(index, counts)| {
+            let count: u64 = counts.iter().sum();
+            vec![Self::lower_bound(index * WIDTH) as f64 / 1e3, count as f64]
+        });
+        quarters.filter(|quarter| quarter[1] != 0.0).collect()
+    }
+
     /// How many values were counted.
     pub fn count(&self) -> u64 {
         self.total

@@ -1,8 +1,11 @@
 //! Requests at a fixed rate, their latencies counted from when each was due: a request that has to wait for the one before
 //! pays for it (no coordinated omission).
 
+use serde_json::Value;
+
 use crate::clock::{Clock, Regions};
 use crate::histogram::Histogram;
+use crate::mmu::Interruptions;
 
 /// Latencies of requests, and the times they took once they had begun.
 #[derive(Debug, Default)]
@@ -11,26 +14,37 @@ pub struct Paced {
     pub latency: Histogram,
     /// From its begin until its end.
     pub service: Histogram,
+    /// The least share of any millisecond (10, 100) that the thread had for itself, once it has run.
+    pub mmu: Value,
 }
 
 impl Paced {
     /// Runs `requests`, one every `period_ns`, and gives the nanoseconds that all took. Between them the thread spins on the
     /// clock. Each is noted as a region.
     pub fn run(&mut self, requests: u64, period_ns: u64, regions: &mut Regions, mut request: impl FnMut(u64)) -> u64 {
+        let mut interruptions = Interruptions::with_capacity(requests as usize);
         let clock = Clock::new();
         let start = clock.ns();
+        let mut before = start;
         for i in 0..requests {
             let due = start + i * period_ns;
             let mut began = clock.ns();
+            interruptions.idle(before, began);
             while began < due {
+                before = began;
                 began = clock.ns();
+                interruptions.idle(before, began);
             }
             request(i);
             let ended = clock.ns();
             self.latency.add(ended - due);
             self.service.add(ended - began);
+            interruptions.request(began, ended);
             regions.note(ended - began);
+            before = clock.ns();
         }
-        clock.ns() - start
+        let end = clock.ns();
+        self.mmu = interruptions.mmu(start, end, &self.service);
+        end - start
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::{Clock, Regions};
 use crate::flavour::Flavour;
 use crate::histogram::Histogram;
+use crate::paced::Paced;
 use crate::process::{collector_cpu, peak_rss_mib, rss_mib};
 
 /// The line that a run prints. Times that don't apply are null.
@@ -54,7 +55,13 @@ impl Line {
         self.pause_p99_us = Some(latencies.quantile_us(0.99));
         self.pause_p999_us = Some(latencies.quantile_us(0.999));
         self.pause_max_us = Some(latencies.max_us());
-        self
+        self.with("latencies", latencies.coarse())
+    }
+
+    /// With what paced requests saw: latencies, and the share of time the thread had for itself.
+    #[must_use]
+    pub fn with_paced(self, paced: &Paced) -> Self {
+        self.with_latencies(&paced.latency).with("mmu", paced.mmu.clone())
     }
 
     /// Adds to `extra`.

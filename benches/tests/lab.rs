@@ -94,6 +94,42 @@ fn the_workloads_of_our_own_end_with_what_they_promise() {
 }
 
 #[test]
+fn a_cache_of_weak_values_agrees_with_its_model_on_either_heap() {
+    let lines = ["local", "shared"].map(|heap| line(&["weak_cache", "5000", "1", "--heap", heap]));
+    for line in &lines {
+        let extra = &line["extra"];
+        let count = |name: &str| extra[name].as_u64().expect(name);
+        assert_eq!(count("hits") + count("misses"), 16 * 10_000);
+        assert_eq!(extra["upgrade"]["count"], 16 * 10_000);
+        assert!(count("misses") > 0 && count("gc_cycles") > 0, "{line}");
+        // 1 - 1/e of the keys have an owner.
+        assert!((2900..3400).contains(&count("owned_at_rest")), "{line}");
+        for window in ["1ms", "10ms", "100ms"] {
+            let share = |mmu: &Value| mmu[window].as_f64().is_some_and(|share| (0.0..=1.0).contains(&share));
+            assert!(share(&extra["mmu"]) && share(&extra["control"]["mmu"]), "{line}");
+        }
+    }
+    assert_eq!(lines[0]["checksum"], lines[1]["checksum"]);
+}
+
+#[test]
+fn all_prints_a_row_for_each_run_and_appends_its_line() {
+    let path = std::env::temp_dir().join(format!("lab-lines-{}.jsonl", std::process::id()));
+    let output = lab(&["all", "--quick", "alloc_micro 16", "--lines", path.to_str().expect("a path in UTF-8")]);
+    let lines = std::fs::read_to_string(&path).expect("the lines were written");
+    std::fs::remove_file(&path).expect("it is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).expect("text");
+    // Both heaps without pointers, the local one with.
+    assert_eq!(table.lines().filter(|row| row.starts_with("| alloc_micro 16 ")).count(), 3, "{table}");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        assert_eq!(line["peer"], "me");
+    }
+}
+
+#[test]
 fn what_it_cannot_do_it_says() {
     for args in [
         &["binary_trees_mt", "10", "2", "--heap", "local"][..],

@@ -96,7 +96,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, slots: u64, entri
     });
     let extra = watch.finish::<S>(&heap, &regions);
     Ok(Line::new("big_array", wall as f64 / 1e9, requests, sum, extra)
-        .with_latencies(&paced.latency)
+        .with_paced(&paced)
         .with("build_s", build_s)
         .with("slots", slots)
         .with("entries", entries)

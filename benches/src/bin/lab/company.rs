@@ -119,6 +119,6 @@ pub(crate) fn slow_mutator(options: &Options, seconds: u64) -> Line {
         wall
     });
     Line::new("slow_mutator", wall as f64 / 1e9, requests, sum, watch.finish::<Shared>(&heap, &regions))
-        .with_latencies(&paced.latency)
+        .with_paced(&paced)
         .with("control", control)
 }

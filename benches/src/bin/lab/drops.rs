@@ -72,7 +72,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64, seconds: u64) -> Line {
     mutator.collect();
     let in_all = S::statistics(&heap).drops - dropped_before;
     Line::new("drops", wall as f64 / 1e9, requests, sum, extra)
-        .with_latencies(&paced.latency)
+        .with_paced(&paced)
         .with("dropped", dropped)
         .with("dropped_after_collect", in_all)
         .with("control", control)

@@ -127,7 +127,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, garbage_bytes: u6
     let beside = spinner.map(benches::Spinner::finish);
     mutator.mutate(|mc| std::hint::black_box(world.get(mc).slots[0].get().map(|node| node.w)));
     Line::new("latency_graph", wall as f64 / 1e9, requests, sum, extra)
-        .with_latencies(&paced.latency)
+        .with_paced(&paced)
         .with("build_s", build_s)
         .with("service_p999_us", paced.service.quantile_us(0.999))
         .with("service_max_us", paced.service.max_us())

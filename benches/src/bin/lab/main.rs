@@ -3,6 +3,7 @@
 //! ```text
 //! lab WORKLOAD [ARGS] [--heap local|shared] [--mutators N] [--markers N] [--growth P] [--control spin]
 //! lab micro [FILTER]
+//! lab all [--quick] [--lines FILE] [FILTER]
 //! ```
 //!
 //! Regions are kept short as a careful user would: at most 100 microseconds where latency is measured, 10 milliseconds
@@ -10,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod all;
 mod alloc_micro;
 mod barrier;
 mod big;
@@ -23,6 +25,9 @@ mod options;
 mod ring;
 mod single;
 mod trees;
+mod weak_cache;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -30,15 +35,32 @@ use crate::options::{HeapKind, Options, Workload};
 use benches::{Flavour, Line};
 use gc_core::{Owned, Shared};
 
-fn main() {
+fn main() -> ExitCode {
     let options = Options::parse();
-    if let Workload::Micro { filter, rounds } = &options.workload {
-        return single::table(filter, *rounds);
+    match &options.workload {
+        Workload::Micro { filter, rounds } => {
+            single::table(filter, *rounds);
+            return ExitCode::SUCCESS;
+        }
+        Workload::All { quick, lines, filter } => return ended(all::table(*quick, lines.as_deref(), filter)),
+        _ => {}
     }
     match run(&options) {
         Ok(line) => println!("{}", line.to_json()),
         // What a program can't do is no failure: the runner of all programs goes on.
         Err(why) => eprintln!("null: {why}"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// A failure is said on standard error.
+fn ended(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -76,6 +98,7 @@ fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
         Workload::Threads { seconds } => Ok(company::threads(options, seconds)),
         Workload::SlowMutator { seconds } => Ok(company::slow_mutator(options, seconds)),
         Workload::Drops { n, seconds } => Ok(drops::run::<S>(options, n, seconds)),
-        Workload::Micro { .. } => unreachable!("a table, not a run"),
+        Workload::WeakCache { n, seconds } => weak_cache::run::<S>(options, n, seconds),
+        Workload::Micro { .. } | Workload::All { .. } => unreachable!("a table, not a run"),
     }
 }

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand, ValueEnum};
 use gc_core::Config;
 
@@ -144,6 +146,27 @@ pub(crate) enum Workload {
         /// Seconds of requests.
         #[arg(default_value_t = 3)]
         seconds: u64,
+    },
+    /// A cache of weak values whose owners come and go, under requests.
+    WeakCache {
+        /// Values, and owners.
+        #[arg(default_value_t = 200_000)]
+        n: u64,
+        /// Seconds of requests.
+        #[arg(default_value_t = 5)]
+        seconds: u64,
+    },
+    /// Every workload in a process of its own: a table.
+    All {
+        /// At sizes that together take a minute or two.
+        #[arg(long)]
+        quick: bool,
+        /// Append the runs' lines to this file.
+        #[arg(long, value_name = "FILE")]
+        lines: Option<PathBuf>,
+        /// Only runs whose arguments contain this.
+        #[arg(default_value = "")]
+        filter: String,
     },
     /// Single operations beside their baselines, interleaved: a table.
     Micro {

@@ -1,6 +1,6 @@
 //! latency_ring: messages into a ring of 200,000, each timed.
 
-use benches::{Clock, Flavour, Histogram, Line, Regions, Watch, empty_requests};
+use benches::{Clock, Flavour, Histogram, Interruptions, Line, Regions, Watch, empty_requests};
 use gc_core::{Gc, GcCell, Root, Trace};
 
 use crate::options::{ControlKind, Options};
@@ -36,6 +36,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64) -> Line {
     let mut regions = Regions::new();
     let mut latency = Histogram::new();
     let mut slot = 0;
+    let mut interruptions = Interruptions::with_capacity(1 << 16);
     let clock = Clock::new();
     for i in 0..n {
         let began = clock.ns();
@@ -47,11 +48,14 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64) -> Line {
             ring.get(mc).slots[slot].set(mc, Some(S::alloc(mc, message)));
         });
         slot = if slot + 1 == RING { 0 } else { slot + 1 };
-        let took = clock.ns() - began;
+        let ended = clock.ns();
+        let took = ended - began;
         latency.add(took);
+        interruptions.request(began, ended);
         regions.note(took);
     }
-    let seconds = clock.seconds();
+    let end = clock.ns();
+    let seconds = end as f64 / 1e9;
     let extra = watch.finish::<S>(&heap, &regions);
     let beside = spinner.map(benches::Spinner::finish);
     let checksum = mutator.mutate(|mc| {
@@ -61,6 +65,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64) -> Line {
     });
     Line::new("latency_ring", seconds, n, checksum, extra)
         .with_latencies(&latency)
+        .with("mmu", interruptions.mmu(0, end, &latency))
         .with("control", control)
         .with("control_spin", beside)
 }

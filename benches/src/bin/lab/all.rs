@@ -1,0 +1,101 @@
+//! Every workload, each in a process of its own, one after another: a table.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// A workload's arguments, and the kinds of heap it runs on.
+struct Run {
+    /// Everything but the heap, at its full size.
+    full: &'static str,
+    /// The same in some seconds.
+    quick: &'static str,
+    heaps: &'static [&'static str],
+}
+
+const BOTH: &[&str] = &["local", "shared"];
+const LOCAL: &[&str] = &["local"];
+const SHARED: &[&str] = &["shared"];
+
+const RUNS: &[Run] = &[
+    Run { full: "binary_trees 18", quick: "binary_trees 16", heaps: BOTH },
+    Run { full: "binary_trees_mt 18 2", quick: "binary_trees_mt 16 2", heaps: SHARED },
+    Run { full: "gcbench", quick: "gcbench", heaps: BOTH },
+    Run { full: "alloc_micro 16 0 10000000", quick: "alloc_micro 16 0 1000000", heaps: BOTH },
+    Run { full: "alloc_micro 16 2 10000000", quick: "alloc_micro 16 2 1000000", heaps: LOCAL },
+    Run { full: "alloc_micro 32 0 10000000", quick: "alloc_micro 32 0 1000000", heaps: LOCAL },
+    Run { full: "alloc_micro 32 2 10000000", quick: "alloc_micro 32 2 1000000", heaps: LOCAL },
+    Run { full: "alloc_micro 64 0 10000000", quick: "alloc_micro 64 0 1000000", heaps: LOCAL },
+    Run { full: "alloc_micro 64 2 10000000", quick: "alloc_micro 64 2 1000000", heaps: BOTH },
+    Run { full: "alloc_micro 256 0 10000000", quick: "alloc_micro 256 0 1000000", heaps: LOCAL },
+    Run { full: "alloc_micro 256 2 10000000", quick: "alloc_micro 256 2 1000000", heaps: LOCAL },
+    Run { full: "alloc_micro 4096 0 500000", quick: "alloc_micro 4096 0 50000", heaps: BOTH },
+    Run { full: "alloc_micro 4096 2 500000", quick: "alloc_micro 4096 2 50000", heaps: LOCAL },
+    Run { full: "latency_ring 2000000", quick: "latency_ring 500000", heaps: BOTH },
+    Run { full: "latency_graph 10 8192", quick: "latency_graph 3 8192", heaps: BOTH },
+    Run { full: "full_mark 5000000", quick: "full_mark 500000", heaps: BOTH },
+    Run { full: "barrier 10000000", quick: "barrier 1000000", heaps: BOTH },
+    Run { full: "big_array 10", quick: "big_array 2 1048576 262144", heaps: BOTH },
+    Run { full: "deep 50000000", quick: "deep 2000000", heaps: BOTH },
+    Run { full: "many_types 10000000", quick: "many_types 1000000", heaps: BOTH },
+    Run { full: "threads 5", quick: "threads 1", heaps: SHARED },
+    Run { full: "slow_mutator 5", quick: "slow_mutator 2", heaps: SHARED },
+    Run { full: "drops 1000000 3", quick: "drops 200000 1", heaps: BOTH },
+    Run { full: "weak_cache 200000 5", quick: "weak_cache 200000 2", heaps: BOTH },
+];
+
+/// Runs them all and prints the table; appends the lines to a file.
+pub(crate) fn table(quick: bool, lines: Option<&Path>, filter: &str) -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
+    let mut lines = lines
+        .map(|path| {
+            let opened = OpenOptions::new().create(true).append(true).open(path);
+            opened.map_err(|error| format!("{}: {error}", path.display()))
+        })
+        .transpose()?;
+    println!(
+        "| workload | heap | ns/op | p50 / p99 / p99.9 / max, us | longest interruption, us | cycles | peak RSS, MiB | MMU (1 ms) |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    let mut failed = Vec::new();
+    for run in RUNS {
+        let args = if quick { run.quick } else { run.full };
+        for heap in run.heaps.iter().filter(|_| args.contains(filter)) {
+            let output = Command::new(&program).args(args.split(' ')).args(["--heap", heap]).output();
+            let output = output.map_err(|error| format!("{args}: {error}"))?;
+            match serde_json::from_slice(&output.stdout) {
+                Ok(line) if output.status.success() => {
+                    println!("{}", row(args, heap, &line));
+                    if let Some(lines) = &mut lines {
+                        lines.write_all(&output.stdout).map_err(|error| format!("the lines: {error}"))?;
+                    }
+                }
+                _ => {
+                    println!("| {args} | {heap} | failed | | | | | |");
+                    failed.push(format!("{args} --heap {heap}: {}", String::from_utf8_lossy(&output.stderr)));
+                }
+            }
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+fn row(args: &str, heap: &str, line: &Value) -> String {
+    let number =
+        |value: &Value, digits: usize| value.as_f64().map_or(String::new(), |value| format!("{value:.digits$}"));
+    let latencies =
+        ["pause_p50_us", "pause_p99_us", "pause_p999_us", "pause_max_us"].map(|name| number(&line[name], 1));
+    let latencies = if latencies[0].is_empty() { String::new() } else { latencies.join(" / ") };
+    let extra = &line["extra"];
+    format!(
+        "| {args} | {heap} | {} | {latencies} | {} | {} | {} | {} |",
+        number(&line["ns_per_op"], 1),
+        number(&extra["interruptions"]["all"]["max_us"], 1),
+        number(&extra["gc_cycles"], 0),
+        number(&line["peak_rss_mib"], 0),
+        number(&extra["mmu"]["1ms"], 3),
+    )
+}
