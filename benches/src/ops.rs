@@ -13,6 +13,7 @@ mod mibox;
 mod regions;
 mod roots;
 mod trace;
+mod weak;
 
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub fn groups() -> Vec<Group> {
     groups.extend(regions::groups());
     groups.extend(roots::groups());
     groups.extend(trace::groups());
+    groups.extend(weak::groups());
     groups
 }
 

@@ -1,6 +1,6 @@
 //! Every workload, each in a process of its own, one after another: a table.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
@@ -47,15 +47,31 @@ const RUNS: &[Run] = &[
     Run { full: "weak_cache 200000 5", quick: "weak_cache 200000 2", heaps: BOTH },
 ];
 
+/// A file to append lines to.
+pub(crate) fn appended(path: &Path) -> Result<File, String> {
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    opened.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Appends a line.
+pub(crate) fn append(lines: &mut File, line: &[u8]) -> Result<(), String> {
+    lines.write_all(line).map_err(|error| format!("the lines: {error}"))
+}
+
+/// The line that this program prints in a process of its own.
+pub(crate) fn child(args: &[&str]) -> Result<Vec<u8>, String> {
+    let program = std::env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
+    let output = Command::new(program).args(args).output();
+    let output = output.map_err(|error| format!("{}: {error}", args.join(" ")))?;
+    if output.status.success() && !output.stdout.is_empty() {
+        return Ok(output.stdout);
+    }
+    Err(format!("{}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr)))
+}
+
 /// Runs them all and prints the table; appends the lines to a file.
 pub(crate) fn table(quick: bool, lines: Option<&Path>, filter: &str) -> Result<(), String> {
-    let program = std::env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
-    let mut lines = lines
-        .map(|path| {
-            let opened = OpenOptions::new().create(true).append(true).open(path);
-            opened.map_err(|error| format!("{}: {error}", path.display()))
-        })
-        .transpose()?;
+    let mut lines = lines.map(appended).transpose()?;
     println!(
         "| workload | heap | ns/op | p50 / p99 / p99.9 / max, us | longest interruption, us | cycles | peak RSS, MiB | MMU (1 ms) |"
     );
@@ -64,18 +80,18 @@ pub(crate) fn table(quick: bool, lines: Option<&Path>, filter: &str) -> Result<(
     for run in RUNS {
         let args = if quick { run.quick } else { run.full };
         for heap in run.heaps.iter().filter(|_| args.contains(filter)) {
-            let output = Command::new(&program).args(args.split(' ')).args(["--heap", heap]).output();
-            let output = output.map_err(|error| format!("{args}: {error}"))?;
-            match serde_json::from_slice(&output.stdout) {
-                Ok(line) if output.status.success() => {
-                    println!("{}", row(args, heap, &line));
+            let whole: Vec<&str> = args.split(' ').chain(["--heap", heap]).collect();
+            match child(&whole) {
+                Ok(line) => {
+                    let parsed = serde_json::from_slice(&line).map_err(|error| format!("{args}: {error}"))?;
+                    println!("{}", row(args, heap, &parsed));
                     if let Some(lines) = &mut lines {
-                        lines.write_all(&output.stdout).map_err(|error| format!("the lines: {error}"))?;
+                        append(lines, &line)?;
                     }
                 }
-                _ => {
+                Err(why) => {
                     println!("| {args} | {heap} | failed | | | | | |");
-                    failed.push(format!("{args} --heap {heap}: {}", String::from_utf8_lossy(&output.stderr)));
+                    failed.push(why);
                 }
             }
         }
@@ -90,10 +106,12 @@ fn row(args: &str, heap: &str, line: &Value) -> String {
         ["pause_p50_us", "pause_p99_us", "pause_p999_us", "pause_max_us"].map(|name| number(&line[name], 1));
     let latencies = if latencies[0].is_empty() { String::new() } else { latencies.join(" / ") };
     let extra = &line["extra"];
+    // None is not one of no length.
+    let interruptions = Some(&extra["interruptions"]["all"]).filter(|all| all["count"] != 0);
+    let longest = interruptions.map_or(String::new(), |all| number(&all["max_us"], 1));
     format!(
-        "| {args} | {heap} | {} | {latencies} | {} | {} | {} | {} |",
+        "| {args} | {heap} | {} | {latencies} | {longest} | {} | {} | {} |",
         number(&line["ns_per_op"], 1),
-        number(&extra["interruptions"]["all"]["max_us"], 1),
         number(&extra["gc_cycles"], 0),
         number(&line["peak_rss_mib"], 0),
         number(&extra["mmu"]["1ms"], 3),

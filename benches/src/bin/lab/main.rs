@@ -4,6 +4,9 @@
 //! lab WORKLOAD [ARGS] [--heap local|shared] [--mutators N] [--markers N] [--growth P] [--control spin]
 //! lab micro [FILTER]
 //! lab all [--quick] [--lines FILE] [FILTER]
+//! lab growth [--full] [--lines FILE]
+//! lab report RUNS.jsonl -o report.html
+//! lab compare A.jsonl B.jsonl
 //! ```
 //!
 //! Regions are kept short as a careful user would: at most 100 microseconds where latency is measured, 10 milliseconds
@@ -16,10 +19,14 @@ mod alloc_micro;
 mod barrier;
 mod big;
 mod company;
+mod compare;
 mod deep;
 mod drops;
 mod full_mark;
 mod graph;
+mod growth;
+mod html;
+mod lines;
 mod many_types;
 mod options;
 mod ring;
@@ -43,6 +50,9 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Workload::All { quick, lines, filter } => return ended(all::table(*quick, lines.as_deref(), filter)),
+        Workload::Growth { full, lines } => return ended(growth::table(*full, lines.as_deref())),
+        Workload::Report { runs, output } => return ended(html::write(runs, output)),
+        Workload::Compare { before, after } => return ended(compare::table(before, after)),
         _ => {}
     }
     match run(&options) {
@@ -99,6 +109,10 @@ fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
         Workload::SlowMutator { seconds } => Ok(company::slow_mutator(options, seconds)),
         Workload::Drops { n, seconds } => Ok(drops::run::<S>(options, n, seconds)),
         Workload::WeakCache { n, seconds } => weak_cache::run::<S>(options, n, seconds),
-        Workload::Micro { .. } | Workload::All { .. } => unreachable!("a table, not a run"),
+        Workload::Micro { .. }
+        | Workload::All { .. }
+        | Workload::Growth { .. }
+        | Workload::Report { .. }
+        | Workload::Compare { .. } => unreachable!("a table, not a run"),
     }
 }

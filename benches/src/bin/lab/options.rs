@@ -168,6 +168,30 @@ pub(crate) enum Workload {
         #[arg(default_value = "")]
         filter: String,
     },
+    /// full_mark at sizes ten times apart, and how its figures grow: a table.
+    Growth {
+        /// Up to 100 million objects.
+        #[arg(long)]
+        full: bool,
+        /// Append the runs' lines to this file.
+        #[arg(long, value_name = "FILE")]
+        lines: Option<PathBuf>,
+    },
+    /// A page of tables and drawings from lines of runs.
+    Report {
+        /// Lines of this or other programs' runs.
+        runs: PathBuf,
+        /// The page.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Two files of lines beside each other; fails if anything is worse by more than the spread and 10 %.
+    Compare {
+        /// Lines of runs before a change.
+        before: PathBuf,
+        /// Lines of runs after it.
+        after: PathBuf,
+    },
     /// Single operations beside their baselines, interleaved: a table.
     Micro {
         /// Only groups whose name contains this.
