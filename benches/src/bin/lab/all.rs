@@ -73,7 +73,7 @@ pub(crate) fn child(args: &[&str]) -> Result<Vec<u8>, String> {
 pub(crate) fn table(quick: bool, lines: Option<&Path>, filter: &str) -> Result<(), String> {
     let mut lines = lines.map(appended).transpose()?;
     println!(
-        "| workload | heap | ns/op | p50 / p99 / p99.9 / max, us | longest interruption, us | cycles | peak RSS, MiB | MMU (1 ms) |"
+        "| workload | heap | ns/op | p50 / p99 / p99.9 / max, us | longest interruption, us | cycles | peak RSS, MiB | MMU at 1 ms (control) |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     let mut failed = Vec::new();
@@ -106,6 +106,11 @@ fn row(args: &str, heap: &str, line: &Value) -> String {
         ["pause_p50_us", "pause_p99_us", "pause_p999_us", "pause_max_us"].map(|name| number(&line[name], 1));
     let latencies = if latencies[0].is_empty() { String::new() } else { latencies.join(" / ") };
     let extra = &line["extra"];
+    let share = |of: &Value| number(&of["mmu"]["1ms"], 3);
+    let utilisation = match (share(extra), share(&extra["control"])) {
+        (own, control) if control.is_empty() => own,
+        (own, control) => format!("{own} ({control})"),
+    };
     // None is not one of no length.
     let interruptions = Some(&extra["interruptions"]["all"]).filter(|all| all["count"] != 0);
     let longest = interruptions.map_or(String::new(), |all| number(&all["max_us"], 1));
@@ -114,6 +119,6 @@ fn row(args: &str, heap: &str, line: &Value) -> String {
         number(&line["ns_per_op"], 1),
         number(&extra["gc_cycles"], 0),
         number(&line["peak_rss_mib"], 0),
-        number(&extra["mmu"]["1ms"], 3),
+        utilisation,
     )
 }

@@ -18,7 +18,8 @@ body{font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back)
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem}
 td,th{border:1px solid var(--line);padding:.2rem .5rem;text-align:right;white-space:nowrap}
 td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}
-svg{max-width:100%;height:auto;display:block;margin:.5rem 0}
+.legend{margin:.25rem 0}.legend span{margin-right:1rem;white-space:nowrap}.legend i{display:inline-block;width:1rem;height:.25rem;margin-right:.4rem;vertical-align:middle}
+svg{width:100%;min-width:32rem;height:auto;display:block;margin:.25rem 0}
 svg text{fill:var(--text)}svg [stroke=\"#000000\"]{stroke:var(--text)}";
 
 const COLOURS: [RGBColor; 8] = [
@@ -209,7 +210,7 @@ fn growth_section(runs: &Runs) -> Result<String, String> {
     Ok(page + "</section>\n")
 }
 
-/// Lines with their legend; nothing without points.
+/// Lines under their legend; nothing without points.
 fn drawing(series: Vec<Series>, x: &Axis, y: &Axis) -> Result<Option<String>, String> {
     let series: Vec<Series> = series.into_iter().filter(|series| !series.points.is_empty()).collect();
     let range = |of: fn(&(f64, f64)) -> f64| {
@@ -220,7 +221,7 @@ fn drawing(series: Vec<Series>, x: &Axis, y: &Axis) -> Result<Option<String>, St
         })
     };
     let (Some(xs), Some(ys)) = (range(|point| point.0), range(|point| point.1)) else { return Ok(None) };
-    let mut svg = String::new();
+    let (mut svg, mut legend) = (String::new(), String::new());
     {
         let area = SVGBackend::with_string(&mut svg, (720, 400)).into_drawing_area();
         let failed = |error: &dyn std::fmt::Display| format!("a drawing: {error}");
@@ -240,22 +241,19 @@ fn drawing(series: Vec<Series>, x: &Axis, y: &Axis) -> Result<Option<String>, St
             .y_label_formatter(&|at| (y.label)(*at))
             .light_line_style(TRANSPARENT)
             .bold_line_style(RGBColor(128, 128, 128).mix(0.3))
-            .label_style(("sans-serif", 14))
+            .label_style(("sans-serif", 18))
             .draw()
             .map_err(|error| failed(&error))?;
         for (index, Series { name, points }) in series.into_iter().enumerate() {
-            let style = COLOURS[index % COLOURS.len()].stroke_width(2);
+            let colour = COLOURS[index % COLOURS.len()];
+            let style = colour.stroke_width(2);
             let drawn = chart.draw_series(LineSeries::new(points, style).point_size(3));
-            let legend = move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style);
-            drawn.map_err(|error| failed(&error))?.label(name).legend(legend);
+            drawn.map_err(|error| failed(&error))?;
+            let RGBColor(red, green, blue) = colour;
+            let _ =
+                write!(legend, "<span><i style=\"background:rgb({red},{green},{blue})\"></i>{}</span>", escape(&name));
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .label_font(("sans-serif", 14))
-            .draw()
-            .map_err(|error| failed(&error))?;
         area.present().map_err(|error| failed(&error))?;
     }
-    Ok(Some(svg))
+    Ok(Some(format!("<p class=\"legend\">{legend}</p>\n<div class=\"wide\">{svg}</div>")))
 }
