@@ -86,11 +86,16 @@ impl Scavenger {
         if !self.debt.is_zero() {
             return ScavengePlan { bytes: 0, pause: self.debt.saturating_mul(Scavenger::SHARE) };
         }
-        let kept = input.goal.saturating_add(input.goal / 100 * Scavenger::MARGIN_PERCENT);
-        let excess = input.retained.saturating_sub(kept).min(input.releasable);
+        let excess = excess(input.retained, input.releasable, input.goal);
         // How long the step takes is known only after it: the next plan charges it, and asks for the pause.
         let pause = if excess == 0 { Scavenger::IDLE } else { Duration::from_micros(1) };
         ScavengePlan { bytes: excess.min(STEP), pause }
+    }
+
+    /// Bytes that steps with this goal would return to the system by and by.
+    pub fn excess(space: &Space, goal: usize) -> usize {
+        let (retained, releasable) = retained_and_releasable(space);
+        excess(retained, releasable, goal)
     }
 
     /// Plans, and returns what is planned to the system; how long to wait before the next call. A call that comes earlier
@@ -107,9 +112,7 @@ impl Scavenger {
             Some((last, spent)) => (now - last, spent),
             None => (Duration::ZERO, Duration::ZERO),
         };
-        let counters = space.page_heap().counters();
-        let retained = (counters.in_use + counters.cached + counters.free + counters.releasing) * PAGE_SIZE;
-        let releasable = counters.free * PAGE_SIZE;
+        let (retained, releasable) = retained_and_releasable(space);
         let plan = self.plan(ScavengeInput { retained, releasable, goal, elapsed, spent });
         let returned = if plan.bytes > 0 { space.release_free(plan.bytes) } else { Ok(0) };
         let spent = if plan.bytes > 0 { now.elapsed() } else { Duration::ZERO };
@@ -117,6 +120,19 @@ impl Scavenger {
         returned?;
         Ok(plan.pause.max(spent.saturating_mul(Scavenger::SHARE)))
     }
+}
+
+/// Bytes that the system backs at most, and those of them that could be returned now.
+fn retained_and_releasable(space: &Space) -> (usize, usize) {
+    let counters = space.page_heap().counters();
+    let retained = (counters.in_use + counters.cached + counters.free + counters.releasing) * PAGE_SIZE;
+    (retained, counters.free * PAGE_SIZE)
+}
+
+/// S1: what exceeds the goal and its margin, of what could be returned.
+fn excess(retained: usize, releasable: usize, goal: usize) -> usize {
+    let kept = goal.saturating_add(goal / 100 * Scavenger::MARGIN_PERCENT);
+    retained.saturating_sub(kept).min(releasable)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -65,6 +65,11 @@ impl Budget {
         Budget { until: Some(moment), bytes: usize::MAX }
     }
 
+    /// For so long, beginning now; a time beyond what the clock can tell is no bound.
+    pub(crate) fn lasting(time: Duration) -> Budget {
+        Budget { until: Instant::now().checked_add(time), ..Budget::unbounded() }
+    }
+
     pub(crate) fn is_spent(&self) -> bool {
         self.bytes == 0 || self.until.is_some_and(|until| Instant::now() >= until)
     }
@@ -172,7 +177,7 @@ impl Collector {
         self.begin(heap, number);
         loop {
             heap.control.pause();
-            let mut budget = Budget::until(Instant::now() + MARK_SLICE);
+            let mut budget = Budget::lasting(MARK_SLICE);
             match self.step(heap, &mut budget) {
                 Step::Working => {}
                 Step::Waiting => heap.rendezvous.wait(),

@@ -79,7 +79,7 @@ impl HeapCore {
     pub(crate) fn drive_if_overdue(&self, record: &Record) {
         record.state.attended();
         if self.pacing.is_overdue(&self.arena) {
-            let slice = self.drive(Budget::until(Instant::now() + QUANTUM));
+            let slice = self.drive(Budget::lasting(QUANTUM));
             if slice == Slice::Spent {
                 record.state.attend();
             }
@@ -121,7 +121,7 @@ impl<S: Kind> Mutator<S> {
     /// assert_eq!(heap.statistics().live_objects, 0);
     /// ```
     pub fn collect_for(&mut self, time: Duration) -> Slice {
-        self.record().heap.slice(Budget { until: Instant::now().checked_add(time), ..Budget::unbounded() })
+        self.record().heap.slice(Budget::lasting(time))
     }
 
     /// As [`collect_for`](Mutator::collect_for), until a moment.
@@ -139,6 +139,6 @@ impl<S: Kind> Mutator<S> {
 impl<S: Kind> Scope<'_, S> {
     /// As [`Mutator::collect_for`].
     pub fn collect_for(&mut self, time: Duration) -> Slice {
-        self.record().heap.slice(Budget { until: Instant::now().checked_add(time), ..Budget::unbounded() })
+        self.record().heap.slice(Budget::lasting(time))
     }
 }

@@ -16,7 +16,7 @@ use crate::grey::{GreyQueue, MarkerSink, begin_scan};
 use crate::shade::Shades;
 use crate::sync::deque::Worker;
 use crate::team::Sleepers;
-use crate::tracer::{AbortOnPanic, Sink, Tracer};
+use crate::tracer::{Sink, Tracer, abort_if_trace_panics};
 use crate::type_info::{PageBits, TypeInfo};
 
 /// Bytes of objects scanned before the others hear of it.
@@ -105,7 +105,7 @@ impl Marker {
     }
 
     /// Marks a root.
-    pub(crate) fn root(&mut self, target: std::ptr::NonNull<()>) {
+    pub(crate) fn root(&mut self, target: NonNull<()>) {
         self.tracer.edge(target);
     }
 
@@ -227,7 +227,7 @@ impl Marker {
         let Some((info, scan)) = info.and_then(|info| info.scan.map(|scan| (info, scan))) else { return };
         let objects: u32 = bits.iter().map(|word| word.count_ones()).sum();
         self.unreported += objects as usize * span.slot_size();
-        let bomb = AbortOnPanic(info.name); // I3
+        let bomb = abort_if_trace_panics(info.name); // I3
         // SAFETY: I2: initialised objects of the span's type, of the tracer's heap.
         unsafe { scan(base, &bits, span.slot_size(), &mut self.tracer) };
         std::mem::forget(bomb);

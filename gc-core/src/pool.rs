@@ -5,7 +5,7 @@
 //! I2. When a heap has nothing to do its thread gives free memory back to the system, before it is idle.
 //! I3. When the last heap of the process ends, the threads do: who ends it waits for them, unless it is one of them. A
 //!     heap's jobs are over when it ends, so then all threads are idle. Those that come later are of the next generation.
-//! I3. A job that panics ends the process: its cycle would never be over, and who waits in `collect` would wait for ever.
+//! I4. A job that panics ends the process: its cycle would never be over, and who waits in `collect` would wait for ever.
 //!     (User code that drops objects is caught where it is called; a user's `trace` that panics has aborted already.)
 
 use std::collections::VecDeque;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
+use crate::tracer::AbortOnPanic;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -33,16 +34,6 @@ struct State {
     goal: usize,
     /// A thread gives free memory back to the system.
     scavenging: bool,
-}
-
-/// Aborts if a job panics (I3). The panic's own message has been printed.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        eprintln!("gc-core: a thread of the collector panicked in the middle of a cycle, so the process ends");
-        std::process::abort();
-    }
 }
 
 /// See the module documentation.
@@ -152,13 +143,11 @@ impl Pool {
         while state.generation == generation {
             let goal = state.goal;
             drop(state);
-            let pages = space.page_heap().counters();
-            let retained = (pages.in_use + pages.cached + pages.free) * allocator::PAGE_SIZE;
-            let kept = goal.saturating_add(goal / 100 * allocator::Scavenger::MARGIN_PERCENT);
+            let is_needed = allocator::Scavenger::excess(space, goal) != 0;
             // What the system refuses to take stays; there is nothing to do about it here.
             let pause = scavenger.step(space, goal).ok();
             state = self.state.lock();
-            let Some(pause) = pause.filter(|_| pages.free != 0 && retained > kept) else { break };
+            let Some(pause) = pause.filter(|_| is_needed) else { break };
             if state.generation == generation {
                 self.quit.wait_for(&mut state, pause);
             }
@@ -176,9 +165,14 @@ impl Pool {
         while state.generation == generation {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                let unwinding = AbortOnPanic;
+                // I4. The panic's own message has been printed.
+                let bomb = AbortOnPanic(|| {
+                    eprintln!(
+                        "gc-core: a thread of the collector panicked in the middle of a cycle, so the process ends"
+                    );
+                });
                 job();
-                std::mem::forget(unwinding);
+                std::mem::forget(bomb);
                 state = self.state.lock();
                 continue;
             }

@@ -20,7 +20,7 @@ use crate::stats::{Cause, Recorder};
 use crate::sync::thread::{self, ThreadId};
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Witness, spin_loop, yield_now};
 use crate::trace::Trace;
-use crate::tracer::{AbortOnPanic, Sink, Tracer};
+use crate::tracer::{Sink, Tracer, abort_if_trace_panics};
 
 /// See the module documentation.
 pub(crate) struct Record {
@@ -418,7 +418,7 @@ impl Record {
         let tracer = unsafe { self.tracer() };
         // SAFETY: only values of the region's own brand come here.
         let tracer = unsafe { tracer.rebrand() };
-        let bomb = AbortOnPanic(std::any::type_name::<T>); // a claim would stay busy, and its content white
+        let bomb = abort_if_trace_panics(std::any::type_name::<T>); // a claim would stay busy, and its content white
         value.trace(tracer);
         std::mem::forget(bomb);
     }

@@ -21,6 +21,11 @@ const PATIENCE: u32 = if cfg!(loom) { 1 } else { 200 };
 /// Looks between two offers of the processor to somebody else.
 const SPINS: u32 = 16;
 
+/// Between two looks for work, of which this was the `looks`th in vain.
+fn relax(looks: u32) {
+    if cfg!(loom) || looks.is_multiple_of(SPINS) { yield_now() } else { spin_loop() }
+}
+
 /// Helpers that found nothing to do.
 #[derive(Debug)]
 pub(crate) struct Sleepers {
@@ -193,11 +198,7 @@ impl Team {
             return Some(handed_in);
         }
         self.waits += 1;
-        if cfg!(loom) || self.waits.is_multiple_of(SPINS) {
-            yield_now()
-        } else {
-            spin_loop()
-        }
+        relax(self.waits);
         None
     }
 
@@ -241,7 +242,7 @@ fn help_once(marker: &mut Marker, shared: &Marking) -> bool {
             marker.work(&shared.work(), &mut Budget::unbounded());
             queue.become_idle();
         }
-        if cfg!(loom) || patience.is_multiple_of(SPINS) { yield_now() } else { spin_loop() }
+        relax(patience);
     }
     let mut state = sleepers.lock.lock();
     if !state.marking {

@@ -34,15 +34,22 @@ pub(crate) enum Sink {
     Shade(ShadeSink),
 }
 
-/// Aborts the process when it is dropped, that is, when a user's `trace` panics: what it has not shown would be freed.
-pub(crate) struct AbortOnPanic(pub(crate) fn() -> &'static str);
+/// Says why and aborts the process when it is dropped, that is, when what goes on beside it panics; forgotten otherwise.
+pub(crate) struct AbortOnPanic<Say: Fn()>(pub(crate) Say);
 
-impl Drop for AbortOnPanic {
+impl<Say: Fn()> Drop for AbortOnPanic<Say> {
     #[cold]
     fn drop(&mut self) {
-        eprintln!("gc-core: `trace` of a {} panicked; the heap can't be marked, so the process ends", (self.0)());
+        (self.0)();
         std::process::abort();
     }
+}
+
+/// The guard of a user's `trace`: what it has not shown when it panics would be freed.
+pub(crate) fn abort_if_trace_panics(type_name: fn() -> &'static str) -> AbortOnPanic<impl Fn()> {
+    AbortOnPanic(move || {
+        eprintln!("gc-core: `trace` of a {} panicked; the heap can't be marked, so the process ends", type_name());
+    })
 }
 
 /// Receives the pointers of the object that is traced. Users see it only in hand-written

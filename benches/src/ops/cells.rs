@@ -290,26 +290,26 @@ fn borrow_mut_idle() -> Run {
     })
 }
 
+/// `n` operations, each on a cell of its own, of which at most [`FRESH`] are made at a time: `batch` takes how many.
+fn in_batches(n: u64, mut batch: impl FnMut(usize) -> Duration) -> Duration {
+    (0..n as usize).step_by(FRESH).map(|done| batch((n as usize - done).min(FRESH))).sum()
+}
+
 /// Cells born while marking are not claimed yet: the first exclusive borrow shades, in every one of them.
 fn borrow_mut_first() -> Run {
     let (heap, mut mutator) = heap::<Owned>();
     let ballast = ballast(&mut mutator);
     Box::new(move |n| {
         let _alive = &ballast;
-        let mut left = n as usize;
-        let mut elapsed = Duration::ZERO;
-        while left > 0 {
-            let count = left.min(FRESH);
-            elapsed += while_marking!(mutator, heap, |mc| ref_cells(mc, count), |cells| {
+        in_batches(n, |count| {
+            while_marking!(mutator, heap, |mc| ref_cells(mc, count), |cells| {
                 let since = Instant::now();
                 for cell in cells.iter() {
                     black_box(&mut *cell.borrow_mut(mc)).number += 1;
                 }
                 since.elapsed()
-            });
-            left -= count;
-        }
-        elapsed
+            })
+        })
     })
 }
 
@@ -384,20 +384,15 @@ fn mutex_first() -> Run {
     let ballast = ballast(&mut mutator);
     Box::new(move |n| {
         let _alive = &ballast;
-        let mut left = n as usize;
-        let mut elapsed = Duration::ZERO;
-        while left > 0 {
-            let count = left.min(FRESH);
-            elapsed += while_marking!(mutator, heap, |mc| mutexes(mc, count), |cells| {
+        in_batches(n, |count| {
+            while_marking!(mutator, heap, |mc| mutexes(mc, count), |cells| {
                 let since = Instant::now();
                 for cell in cells.iter() {
                     black_box(&mut *cell.lock(mc)).number += 1;
                 }
                 since.elapsed()
-            });
-            left -= count;
-        }
-        elapsed
+            })
+        })
     })
 }
 

@@ -111,6 +111,14 @@ impl Sums {
     }
 }
 
+/// One tree, deeper than all others, that dies at once.
+fn stretch<S: Flavour>(scope: &mut Scope<'_, S>, regions: &mut Regions, depth: u64) -> u64 {
+    scope.scope(|scope| {
+        let tree = deep_tree(scope, regions, depth + 1);
+        deep_check(scope, regions, tree, depth + 1)
+    })
+}
+
 pub(crate) fn binary_trees<S: Flavour>(options: &Options, depth: u64) -> Line {
     let clock = Clock::new();
     let heap = S::heap(options.config());
@@ -119,10 +127,7 @@ pub(crate) fn binary_trees<S: Flavour>(options: &Options, depth: u64) -> Line {
     let mut regions = Regions::new();
     let mut sums = Sums::default();
     mutator.scope(|scope| {
-        sums.put(scope.scope(|scope| {
-            let stretch = deep_tree(scope, &mut regions, depth + 1);
-            deep_check(scope, &mut regions, stretch, depth + 1)
-        }));
+        sums.put(stretch(scope, &mut regions, depth));
         let long = deep_tree(scope, &mut regions, depth);
         for sum in all_depths(scope, &mut regions, depth, 1) {
             sums.put(sum);
@@ -144,10 +149,7 @@ pub(crate) fn binary_trees_mt(options: &Options, depth: u64, threads: u64) -> Re
     let mut regions = Regions::new();
     let mut sums = Sums::default();
     mutator.scope(|scope| {
-        sums.put(scope.scope(|scope| {
-            let stretch = deep_tree(scope, &mut regions, depth + 1);
-            deep_check(scope, &mut regions, stretch, depth + 1)
-        }));
+        sums.put(stretch(scope, &mut regions, depth));
         let long = deep_tree(scope, &mut regions, depth);
         let by_thread: Vec<(Vec<u64>, Regions)> = std::thread::scope(|spawner| {
             let workers: Vec<_> = (0..threads)
