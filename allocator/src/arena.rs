@@ -19,6 +19,7 @@ use std::ptr::NonNull;
 
 use crate::central::{Bucket, Central};
 use crate::error::AllocError;
+use crate::quota::{PAGE_COST, Quota};
 use crate::size_class::CLASSES;
 use crate::space::Space;
 use crate::span::{self, Owner, SpanId};
@@ -42,6 +43,8 @@ pub struct Arena {
     space: &'static Space,
     central: Central,
     counters: Counters,
+    /// What its spans take is charged here.
+    quota: Arc<Quota>,
     /// Written by `flip` (Release); read by new caches (Acquire), and by sweepers through `sweeping`.
     epoch: AtomicU32,
     /// The epoch that sweeping is allowed for. Written by `allow_sweep` (Release), read by sweepers (Acquire): what the
@@ -62,15 +65,25 @@ impl Arena {
     /// How many spans a refill sweeps at most before it takes a fresh one.
     pub const REFILL_SWEEPS: usize = 16;
 
-    /// An arena without spans.
+    /// An arena without spans, and without a limit.
     ///
     /// # Errors
     /// If there is no memory for its tables.
     pub fn new(space: &'static Space) -> Result<Arc<Arena>, AllocError> {
+        Arena::with_quota(space, Quota::new(usize::MAX, None))
+    }
+
+    /// An arena without spans, whose pages are charged to `quota`, [`PAGE_COST`] each; requests that it refuses fail with
+    /// [`Cause::Limit`](crate::Cause::Limit).
+    ///
+    /// # Errors
+    /// As [`new`](Arena::new).
+    pub fn with_quota(space: &'static Space, quota: Arc<Quota>) -> Result<Arc<Arena>, AllocError> {
         Ok(Arc::new(Arena {
             space,
             central: Central::new()?,
             counters: Counters::new(),
+            quota,
             epoch: AtomicU32::new(0),
             sweeping: AtomicU32::new(0),
             sweep_at: Progress::new(),
@@ -238,7 +251,13 @@ impl Arena {
         self.take_again(class_index(bucket), span::at(self.space, id));
         let run = span::unmake(self.space, id);
         self.counters.add_spans(class_index(bucket), 1u64.wrapping_neg(), u64::from(run.pages).wrapping_neg());
+        self.quota.refund(run.pages as usize * PAGE_COST);
         self.space.page_heap().free(run);
+    }
+
+    /// What its pages are charged to.
+    pub fn quota(&self) -> &Arc<Quota> {
+        &self.quota
     }
 
     pub(crate) fn central(&self) -> &Central {

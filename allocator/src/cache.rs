@@ -44,6 +44,7 @@ use crate::fault;
 use crate::layout::GRANULE;
 use crate::page_cache::PageCache;
 use crate::poison::{poison, unpoison};
+use crate::quota::PAGE_COST;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::span::{self, Owner, STRIDES, Shape, SpanId};
 use crate::span_ids::IdCache;
@@ -52,6 +53,8 @@ use crate::sync::Arc;
 
 /// Sets of the hot table: with two ways each, more than the types a program allocates at a time; 4 KiB of a cache.
 const SETS: usize = if cfg!(loom) { 2 } else { 64 };
+/// Bytes that are charged to the quota at a time: it is shared, and spans are small.
+const CHARGE: usize = 16 * PAGE_COST;
 /// Classes of one owner word (slices) fall into sets this far apart.
 const CLASS_STEP: usize = 5;
 
@@ -169,6 +172,8 @@ pub struct Cache {
     pages: PageCache,
     /// Where their ids come from.
     ids: IdCache,
+    /// Bytes charged to the arena's quota for spans to come.
+    charged: usize,
     arena: Arc<Arena>,
     /// Used by one thread at a time.
     not_sync: PhantomData<Cell<()>>,
@@ -206,6 +211,7 @@ impl Cache {
             active: Vec::new(),
             pages: PageCache::default(),
             ids: IdCache::default(),
+            charged: 0,
             arena: Arc::clone(arena),
             not_sync: PhantomData,
         }
@@ -403,7 +409,15 @@ impl Cache {
         let space = self.arena.space();
         let entry = &mut self.entries[index];
         let pages = entry.class.span_pages(entry.before);
-        let run = self.pages.alloc(space.page_heap(), pages)?;
+        self.charge(pages)?;
+        let entry = &mut self.entries[index];
+        let run = match self.pages.alloc(space.page_heap(), pages) {
+            Ok(run) => run,
+            Err(error) => {
+                self.charged += pages as usize * PAGE_COST;
+                return Err(error);
+            }
+        };
         let shape = Shape::small(run.first, pages, entry.class);
         // SAFETY: buckets live as long as the arena, which `self` holds.
         let owner = unsafe { entry.bucket.as_ref() }.owner;
@@ -422,8 +436,36 @@ impl Cache {
             Err(error) => {
                 self.pages.tell(space.page_heap());
                 space.page_heap().free(run);
+                self.charged += pages as usize * PAGE_COST;
                 Err(error)
             }
+        }
+    }
+
+    /// Takes what so many pages cost from what is charged already, or charges it, together with as much as several fresh spans
+    /// take if there is room for that.
+    fn charge(&mut self, pages: u32) -> Result<(), AllocError> {
+        let cost = pages as usize * PAGE_COST;
+        if self.charged < cost {
+            let quota = self.arena.quota();
+            let missing = cost - self.charged;
+            self.charged += match quota.try_charge(missing.max(CHARGE)) {
+                Ok(()) => missing.max(CHARGE),
+                Err(_) => {
+                    quota.try_charge(missing)?;
+                    missing
+                }
+            };
+        }
+        self.charged -= cost;
+        Ok(())
+    }
+
+    /// Refunds what is charged and not used.
+    fn refund(&mut self) {
+        let unused = std::mem::take(&mut self.charged);
+        if unused != 0 {
+            self.arena.quota().refund(unused);
         }
     }
 
@@ -488,6 +530,7 @@ impl Cache {
                 self.arena.central().sub_spans(self.epoch, room as usize);
             }
         }
+        self.refund();
         self.epoch = epoch;
     }
 

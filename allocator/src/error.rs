@@ -34,6 +34,8 @@ pub enum Cause {
     Tables,
     /// There is no span descriptor left.
     Descriptors,
+    /// A limit of memory is reached ([`Quota`](crate::Quota)).
+    Limit,
     /// The system refused to take pages back (`madvise`); they stay usable.
     Release,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Cause {
             Cause::Alignment => "the alignment is not supported",
             Cause::Tables => "there is no memory for the tables",
             Cause::Descriptors => "no span descriptor is left",
+            Cause::Limit => "the memory limit is reached",
             Cause::Release => "the system refuses to take them",
         })
     }

@@ -9,6 +9,7 @@ use crate::cache::Cache;
 use crate::error::{AllocError, Cause};
 use crate::layout::PAGE_SIZE;
 use crate::poison::unpoison;
+use crate::quota::PAGE_COST;
 use crate::span::{self, Owner, STRIDES, Shape};
 use crate::stats::LARGE;
 
@@ -28,7 +29,7 @@ impl Cache {
     /// Cost: that of the page heap, and three locks; its bytes are arbitrary, and mostly untouched.
     ///
     /// # Errors
-    /// If there is no memory ([`Cause::Exhausted`], [`Cause::TooLarge`], [`Cause::Descriptors`], [`Cause::Tables`]), or
+    /// If there is no memory ([`Cause::Exhausted`], [`Cause::TooLarge`], [`Cause::Descriptors`], [`Cause::Tables`], [`Cause::Limit`]), or
     /// `align` is above the page or no power of two ([`Cause::Alignment`]). Nothing was changed then.
     ///
     /// ```
@@ -93,10 +94,16 @@ impl Cache {
         let (space, epoch) = (arena.space(), self.epoch());
         let bucket = arena.central().large(owner.visit());
         bucket.adopt().map_err(|error| AllocError { size, ..error })?;
-        let made = space.page_heap().alloc(pages).and_then(|run| {
+        let cost = pages as usize * PAGE_COST;
+        let charged = arena.quota().try_charge(cost);
+        let made = charged.and_then(|()| space.page_heap().alloc(pages).inspect_err(|_| arena.quota().refund(cost)));
+        let made = made.and_then(|run| {
             let shape = Shape::large(run.first, pages, asked.min(bytes));
             span::make(space, self.span_ids(), &shape, owner, NonNull::from(bucket), epoch)
-                .inspect_err(|_| space.page_heap().free(run))
+                .inspect_err(|_| {
+                    space.page_heap().free(run);
+                    arena.quota().refund(cost);
+                })
                 .map(|id| (id, run.zeroed))
         });
         let (id, zeroed) = made.inspect_err(|_| bucket.disown(1)).map_err(|error| AllocError { size, ..error })?;

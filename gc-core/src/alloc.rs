@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use allocator::{AllocError, Owner, SizeClass};
 
-use crate::control::Control;
 use crate::gc::Gc;
 use crate::kind::Kind;
 use crate::mode::Mode;
@@ -40,7 +39,7 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
     /// Allocates `value`, or says why there is no memory; `value` is dropped then.
     ///
     /// # Errors
-    /// When the address space is full.
+    /// When a memory limit is reached ([`Config::hard_limit`](crate::Config::hard_limit)), or the address space is full.
     #[inline]
     pub fn try_alloc<T: Trace<'gc> + Storable<S> + 'gc>(&self, value: T) -> Result<Gc<'gc, T>, AllocError> {
         let slot = self.sized_slot::<T>()?;
@@ -322,20 +321,27 @@ impl Record {
         }
         self.poll_in_region();
         let since = Instant::now();
-        // SAFETY: as above.
-        let cache = unsafe { self.cache() };
-        let slot = match class {
-            Some(class) => cache.refill(owner, class),
-            None => cache.alloc_large(owner, size, align),
+        let refill = || {
+            // SAFETY: inside a region; no other reference to the cache lives.
+            let cache = unsafe { self.cache() };
+            match class {
+                Some(class) => cache.refill(owner, class),
+                None => cache.alloc_large(owner, size, align),
+            }
         };
+        let mut slot = refill();
+        if is_limit(&slot) {
+            // What is set aside for buffers may do (`external` X2).
+            self.heap.external.settle();
+            slot = refill();
+        }
         if let Ok(slot) = slot {
             self.opened_run(slot);
         }
-        if self.heap.pacing.is_due(&self.heap.arena) {
-            Control::start(&self.heap);
-            if !self.heap.config.threads {
-                self.state.attend();
-            }
+        self.heap.has_grown();
+        self.heap.release_if_near(1);
+        if is_limit(&slot) {
+            self.heap.refused();
         }
         self.recorder.lock().interrupted(Cause::Refill, since.elapsed());
         if self.mode() == Mode::Trace {
@@ -343,6 +349,11 @@ impl Record {
         }
         slot
     }
+}
+
+/// Whether a memory limit is why there is no slot.
+fn is_limit(slot: &Result<NonNull<u8>, AllocError>) -> bool {
+    matches!(slot, Err(AllocError { cause: allocator::Cause::Limit, .. }))
 }
 
 #[cold]

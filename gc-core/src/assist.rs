@@ -15,7 +15,7 @@ use crate::heap::HeapCore;
 use crate::pacer::{AssistInputs, assist_ratio};
 use crate::record::Record;
 use crate::stats::Cause;
-use crate::sync::{AtomicUsize, Ordering, yield_now};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, yield_now};
 
 /// The longest time for one assist, the refill before it included, while the heap is below its goal.
 const QUANTUM: Duration = Duration::from_micros(15);
@@ -35,11 +35,18 @@ pub(crate) struct Progress {
     expected: AtomicUsize,
     /// Bytes that the collector's threads scanned and no mutator has used up. Written by both.
     credit: AtomicUsize,
+    /// Nanoseconds that mutators assisted, ever. Written by them, read by the collector.
+    assisted_ns: AtomicU64,
 }
 
 impl Progress {
     pub(crate) fn new() -> Progress {
-        Progress { scanned: AtomicUsize::new(0), expected: AtomicUsize::new(0), credit: AtomicUsize::new(0) }
+        Progress {
+            scanned: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
+            credit: AtomicUsize::new(0),
+            assisted_ns: AtomicU64::new(0),
+        }
     }
 
     /// A cycle begins; as much as in the last one is expected, or `heap_bytes` in the first.
@@ -60,6 +67,16 @@ impl Progress {
         self.scanned.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// .. which took so long.
+    fn took(&self, time: Duration) {
+        self.assisted_ns.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long mutators have assisted, ever.
+    pub(crate) fn assisted_time(&self) -> Duration {
+        Duration::from_nanos(self.assisted_ns.load(Ordering::Relaxed))
+    }
+
     /// Pays `debt` from the credit as far as it goes; what is left of it.
     fn pay(&self, debt: usize) -> usize {
         let mut paid = 0;
@@ -74,7 +91,7 @@ impl Progress {
         AssistInputs {
             expected: self.expected.load(Ordering::Relaxed),
             scanned: self.scanned.load(Ordering::Relaxed),
-            heap: heap.pacing.heap_bytes(&heap.arena),
+            heap: heap.heap_bytes(),
             goal: heap.pacing.goal(),
         }
     }
@@ -87,12 +104,12 @@ impl Record {
         let ratio = assist_ratio(progress.inputs(&self.heap));
         let owed = (self.allocated_since_assist().saturating_mul(ratio) / 1024).saturating_add(self.debt.get());
         let debt = progress.pay(owed.min(MOST));
-        if debt < LEAST || self.heap.control.is_inhibited() {
+        if debt < LEAST || self.heap.control.is_inhibited() || self.heap.pacing.keeps_still(|| self.heap.now()) {
             self.debt.set(debt);
             return;
         }
         let began = Instant::now();
-        let overdue = self.heap.pacing.is_overdue(&self.heap.arena);
+        let overdue = self.heap.is_overdue();
         let until = since + if overdue { OVERDUE_QUANTUM } else { QUANTUM };
         let scanned = self.heap.marking.assist(&Budget { until: Some(until), bytes: debt });
         self.debt.set(debt.saturating_sub(scanned));
@@ -102,6 +119,8 @@ impl Record {
         } else if scanned == 0 {
             return;
         }
-        self.recorder.lock().interrupted(Cause::Assist, began.elapsed());
+        let took = began.elapsed();
+        progress.took(took);
+        self.recorder.lock().interrupted(Cause::Assist, took);
     }
 }

@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::cycle::Collector;
 use crate::heap::{HeapCore, Owner};
@@ -96,6 +97,23 @@ impl Control {
         }
     }
 
+    /// Asks for a cycle that has not begun yet, and `await_it`s; while the collector is `quiet`, only for the one that is on. False
+    /// if there is none to wait for.
+    pub(crate) fn start_emergency(heap: &Arc<HeapCore>, quiet: bool, await_it: impl FnOnce(u64)) -> bool {
+        let mut state = heap.control.state.lock();
+        let is_on = state.started > state.completed;
+        if state.shutdown || quiet && !is_on {
+            return false;
+        }
+        let number = if quiet { state.started } else { state.started + 1 };
+        state.requested = state.requested.max(number);
+        if heap.config.threads && Self::ensure_runner(heap, &mut state).is_err() {
+            return false;
+        }
+        await_it(number);
+        true
+    }
+
     /// The calling thread becomes the runner of a heap without threads, for a slice; `None` if another thread is, or
     /// collection is inhibited.
     pub(crate) fn try_begin_run(&self) -> Option<Collector> {
@@ -168,26 +186,42 @@ impl Control {
         if !heap.shared && thread::panicking() {
             return Self::start(heap);
         }
-        let control = &heap.control;
         assert!(
-            !control.is_runner(),
+            !heap.control.is_runner(),
             "a drop that the collector runs can't collect: it would wait for itself; `start_collection` doesn't"
         );
+        if let Err(error) = Self::run_to(record, None, None) {
+            panic!("a collection needs a thread, and the system can start none: {error}");
+        }
+    }
+
+    /// Waits for the cycle `number`, as `collect` does, but no longer than `patience`: another mutator, which holds it up, may be
+    /// waiting for something that the caller has. Not if the system can start no thread for it.
+    pub(crate) fn wait_for(record: &Record, number: u64, patience: Duration) {
+        let _ = Self::run_to(record, Some(number), Some(Instant::now() + patience));
+    }
+
+    /// Waits until the cycle `number` is over, or the next that begins; or until a moment.
+    fn run_to(record: &Record, number: Option<u64>, until: Option<Instant>) -> io::Result<()> {
+        let heap = &record.heap;
+        let control = &heap.control;
         let mut state = control.state.lock();
-        let target = state.started + 1;
+        let target = number.unwrap_or(state.started + 1);
         state.requested = state.requested.max(target);
         state.forced += 1;
         control.wake.notify_all();
         if !heap.config.threads {
             drop(state);
-            heap.drive_to(target);
+            match until {
+                None => heap.drive_to(target),
+                Some(_) => heap.drive_towards(target),
+            }
             control.state.lock().forced -= 1;
-            return;
+            return Ok(());
         }
         if let Err(error) = Self::ensure_runner(heap, &mut state) {
             state.forced -= 1;
-            drop(state);
-            panic!("a collection needs a thread, and the system can start none: {error}");
+            return Err(error);
         }
         while state.completed < target {
             if state.drops_due && !heap.shared {
@@ -198,9 +232,19 @@ impl Control {
                 state = control.state.lock();
                 continue;
             }
-            control.progress.wait(&mut state);
+            match until {
+                None => control.progress.wait(&mut state),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    control.progress.wait_for(&mut state, left);
+                }
+            }
         }
         state.forced -= 1;
+        Ok(())
     }
 
     /// Collection is inhibited until `allow`.

@@ -27,10 +27,12 @@ use std::time::{Duration, Instant};
 use allocator::{Allocated, SweepProgress};
 
 use crate::control::Control;
+use crate::event::Event;
 use crate::heap::HeapCore;
 use crate::marker::Marker;
 use crate::mode::Handshake;
 use crate::pacer::Found;
+use crate::pacing::{CycleFound, Settings};
 use crate::pool::pool;
 use crate::record::Record;
 use crate::stats::CycleReport;
@@ -141,6 +143,15 @@ pub(crate) struct Collector {
     allocated_at_begin: u64,
     /// Drops ever run when it began.
     drops_at_begin: u64,
+    /// Bytes of objects in use then, and outside the heap.
+    objects_at_begin: usize,
+    external_at_begin: usize,
+    /// Assists' time, ever, when the last cycle ended.
+    assisted_before: Duration,
+    /// When that was; the age of the heap.
+    ended_at: Duration,
+    /// CPU time of the steps since.
+    busy: Duration,
     /// Bytes born black in it.
     born_black: usize,
     /// What had been allocated when the last cycle handed the caches over.
@@ -166,6 +177,11 @@ impl Collector {
             asked_at: now,
             allocated_at_begin: 0,
             drops_at_begin: 0,
+            objects_at_begin: 0,
+            external_at_begin: 0,
+            assisted_before: Duration::ZERO,
+            ended_at: Duration::ZERO,
+            busy: Duration::ZERO,
             born_black: 0,
             allocated_before: Allocated::default(),
             live: Allocated::default(),
@@ -203,6 +219,8 @@ impl Collector {
 
     /// A cycle begins: everything up to the request of the first handshake.
     pub(crate) fn begin(&mut self, heap: &HeapCore, number: u64) {
+        let pacing = heap.pacing.report();
+        heap.observer.tell(Event::CycleBegan { number, heap_bytes: heap.heap_bytes(), pacing: &pacing });
         self.open(heap, number);
         self.ask(heap, if heap.shared { Handshake::Sync } else { Handshake::Start });
     }
@@ -213,29 +231,48 @@ impl Collector {
         self.report = CycleReport {
             number,
             began: heap.age(),
-            began_at: heap.pacing.heap_bytes(&heap.arena),
+            began_at: heap.heap_bytes(),
             goal: heap.pacing.goal(),
             ..CycleReport::default()
         };
         self.part = Instant::now();
         self.allocated_at_begin = heap.arena.allocated_bytes();
+        self.objects_at_begin = heap.pacing.object_bytes(&heap.arena);
+        self.external_at_begin = heap.external.roughly();
         self.drops_at_begin = heap.drops.run();
         heap.shades.termination.reset();
         heap.advance_epoch();
-        heap.marking.progress.begin(self.report.began_at);
+        heap.marking.progress.begin(self.objects_at_begin);
         heap.roots.pin();
     }
 
     /// Takes the next step of the cycle that is on, and takes what it scans off the budget.
     pub(crate) fn step(&mut self, heap: &HeapCore, budget: &mut Budget) -> Step {
+        let since = Instant::now();
+        let step = self.take_step(heap, budget);
+        self.busy += since.elapsed();
+        if step == Step::Over {
+            self.end(heap);
+        }
+        step
+    }
+
+    fn take_step(&mut self, heap: &HeapCore, budget: &mut Budget) -> Step {
         match self.phase {
             Phase::Rest => Step::Over,
             Phase::Asked(handshake) => {
                 if !heap.rendezvous.is_complete() {
                     return Step::Waiting;
                 }
+                let took = self.asked_at.elapsed();
+                // Asked whatever the clock says: a model takes the same steps each time.
+                let own = |record: &Arc<Record>| Some((record.latency()?, record.name.clone()));
+                let slowest = self.asked.iter().filter_map(own).max_by_key(|&(latency, _)| latency);
+                if took > self.report.slowest_handshake {
+                    self.report.slowest_handshake = took;
+                    self.report.slowest_thread = slowest.and_then(|(_, name)| name);
+                }
                 self.asked.clear();
-                self.report.slowest_handshake = self.report.slowest_handshake.max(self.asked_at.elapsed());
                 self.answered(heap, handshake);
                 Step::Working
             }
@@ -270,7 +307,7 @@ impl Collector {
                 }
                 if left == 0 {
                     self.report.mark = self.take_time();
-                    self.report.ended_at = heap.pacing.heap_bytes(&heap.arena);
+                    self.report.ended_at = heap.heap_bytes();
                     self.ask(heap, if heap.shared { Handshake::Ended } else { Handshake::Finish });
                 }
                 Step::Working
@@ -332,7 +369,6 @@ impl Collector {
     fn sweep(&mut self, heap: &HeapCore, budget: &Budget) -> Step {
         // Not done: spans wait whose dead have to be dropped, or a mutator is just sweeping one for itself.
         if heap.arena.sweep(SWEEP_BATCH, &mut |_| {}) == SweepProgress::Done {
-            self.end(heap);
             return Step::Over;
         }
         if heap.shared || !heap.config.threads {
@@ -344,7 +380,6 @@ impl Collector {
             return Step::Working;
         }
         if heap.arena.sweep(usize::MAX, &mut |_| {}) == SweepProgress::Done {
-            self.end(heap);
             return Step::Over;
         }
         Step::Drops
@@ -367,15 +402,35 @@ impl Collector {
         report.freed_objects = (self.live.objects + born.objects).saturating_sub(report.live_objects);
         self.live = Allocated { bytes: report.live_bytes as u64, objects: report.live_objects };
         self.allocated_before = allocated_before;
-        let goal = heap.pacing.goal();
-        heap.pacing.cycle_over(Found {
-            began_at: report.began_at,
-            live: report.live_bytes,
-            born_black: self.born_black,
-            during: allocated_before.bytes.saturating_sub(self.allocated_at_begin) as usize,
+        let external = heap.external.roughly();
+        report.external_bytes = external;
+        report.memory_bytes = heap.limits.quota.charged();
+        let assisted = heap.marking.progress.assisted_time();
+        let helpers = heap.config.markers as u32 - 1;
+        let helped = if heap.config.threads { report.mark * helpers } else { Duration::ZERO };
+        report.cpu = std::mem::take(&mut self.busy) + helped + (assisted - self.assisted_before);
+        self.assisted_before = assisted;
+        let now = heap.age();
+        let wall = now - std::mem::replace(&mut self.ended_at, now);
+        let born = allocated_before.bytes.saturating_sub(self.allocated_at_begin) as usize;
+        let (pacing, retained) = heap.pacing.cycle_over(CycleFound {
+            objects: Found { began_at: self.objects_at_begin, live: report.live_bytes, born_black: self.born_black },
+            during: born + external.saturating_sub(self.external_at_begin),
             allocated_before: allocated_before.bytes,
+            external,
+            roots: heap.root_bytes(),
+            taken: report.memory_bytes,
+            goal_limit: heap.limits.goal_limit(),
+            wall,
+            busy: report.cpu,
+            processors: if heap.config.threads { heap.processors } else { 1 },
+            now,
         });
-        pool().change_goal(goal, heap.pacing.goal());
+        pool().change_goal(retained);
+        let Settings { soft_limit, max_share, .. } = heap.pacing.settings();
+        heap.limits.cycle_over(report.number, now + report.cpu * (100 - max_share) / max_share);
+        heap.soft_limit_passed(soft_limit, report.memory_bytes);
+        heap.observer.tell(Event::CycleEnded { report: &report, pacing: &pacing });
         heap.control.cycle_over(|statistics| statistics.add_cycle(report));
     }
 }

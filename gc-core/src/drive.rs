@@ -75,10 +75,19 @@ impl HeapCore {
         }
     }
 
+    /// Drives towards the end of the cycle `target`, as far as it goes without waiting for others.
+    pub(crate) fn drive_towards(&self, target: u64) {
+        while !self.control.is_completed(target) {
+            match self.drive(Budget::unbounded()) {
+                Slice::Waiting | Slice::Idle => return,
+                Slice::Spent | Slice::Over => {}
+            }
+        }
+    }
+
     /// At a safepoint: a heap beyond its goal drives for a moment, so that it stays bounded even if nobody does it by hand.
     pub(crate) fn drive_if_overdue(&self, record: &Record) {
-        record.state.attended();
-        if self.pacing.is_overdue(&self.arena) {
+        if self.is_overdue() && !self.pacing.keeps_still(|| self.now()) {
             let slice = self.drive(Budget::lasting(QUANTUM));
             if slice == Slice::Spent {
                 record.state.attend();
@@ -140,5 +149,15 @@ impl<S: Kind> Scope<'_, S> {
     /// As [`Mutator::collect_for`].
     pub fn collect_for(&mut self, time: Duration) -> Slice {
         self.record().heap.slice(Budget::lasting(time))
+    }
+
+    /// As [`Mutator::collect_until`].
+    pub fn collect_until(&mut self, moment: Instant) -> Slice {
+        self.record().heap.slice(Budget::until(moment))
+    }
+
+    /// As [`Mutator::collect_step`].
+    pub fn collect_step(&mut self, bytes: usize) -> Slice {
+        self.record().heap.slice(Budget { until: None, bytes })
     }
 }

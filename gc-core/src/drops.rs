@@ -98,10 +98,14 @@ impl HeapCore {
         if thread::panicking() {
             return; // I1; the bit stays set
         }
+        record.state.attended();
+        self.wait_in_emergency(record);
         if !self.config.threads {
             return self.drive_if_overdue(record);
         }
-        record.state.attended();
+        if self.shared {
+            return;
+        }
         let since = Instant::now();
         if self.drops.run_for(self, Some(QUANTUM)) {
             record.state.attend();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-pub use allocator::AllocError;
+pub use allocator::{AllocError, Cause as AllocCause};
 
 /// Why a thread can't have a mutator of a heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

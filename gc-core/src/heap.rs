@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use allocator::{AllocError, Arena, Space};
+use allocator::{AllocError, Arena, Quota, Space};
 
 use crate::claim::FIRST_EPOCH;
 use crate::config::Config;
@@ -18,10 +18,13 @@ use crate::control::{Control, Inhibit};
 use crate::cycle::Collector;
 use crate::drops::Drops;
 use crate::error::MutatorError;
+use crate::event::Observer;
+use crate::external::External;
 use crate::kind::{Kind, Owned, Shared};
+use crate::limits::Limits;
 use crate::mode::{Handshake, Mode};
 use crate::mutator::Mutator;
-use crate::pacer::Pacing;
+use crate::pacing::Pacing;
 use crate::pool::pool;
 use crate::record::Record;
 use crate::rendezvous::Rendezvous;
@@ -43,6 +46,9 @@ pub(crate) struct Registry {
     departed_hits: u64,
 }
 
+/// What a root or a local takes, about.
+const ROOT_BYTES: usize = 24;
+
 /// What both kinds of heap share.
 pub(crate) struct HeapCore {
     pub(crate) shared: bool,
@@ -56,6 +62,12 @@ pub(crate) struct HeapCore {
     pub(crate) marking: Arc<Marking>,
     pub(crate) control: Control,
     pub(crate) pacing: Pacing,
+    pub(crate) limits: Limits,
+    /// What objects own outside the heap.
+    pub(crate) external: Arc<External>,
+    pub(crate) observer: Observer,
+    /// Processors that the process may use.
+    pub(crate) processors: usize,
     pub(crate) drops: Drops,
     /// The cycle that claims count for. Written by the collector before H1 is requested (Relaxed; published by the request's
     /// lock), read in answers (the request's Acquire).
@@ -68,19 +80,26 @@ pub(crate) struct HeapCore {
 impl HeapCore {
     fn new(config: Config, shared: bool) -> Result<Arc<HeapCore>, AllocError> {
         let space = Space::global()?;
-        let arena = Arena::new(space)?;
+        let quota = Quota::new(config.settings.hard_limit, config.budget.as_ref().map(|budget| budget.quota().clone()));
+        let arena = Arena::with_quota(space, quota.clone())?;
+        let processors = crate::config::cores();
         let shades = Arc::new(Shades::new());
         // Of mutators that would assist at once, no more can than there are processors.
-        let assistants = if shared && !cfg!(loom) { crate::config::cores() } else { 1 };
+        let assistants = if shared && !cfg!(loom) { processors } else { 1 };
         let (marking, marker) = Marking::new(space, &shades, config.markers, assistants);
         let marking = Arc::new(marking);
         let collector = Collector::new(&marking, marker);
         pool().enter();
-        let pacing = Pacing::new(&config);
-        pool().change_goal(0, pacing.goal());
-        Ok(Arc::new(HeapCore {
+        let limits = Limits::new(quota.clone());
+        let pacing = Pacing::new(&config, limits.goal_limit());
+        pool().change_goal(pacing.begin());
+        let heap = Arc::new_cyclic(|heap| HeapCore {
             shared,
             pacing,
+            limits,
+            external: External::new(heap.clone(), quota),
+            observer: Observer::new(config.on_event.clone()),
+            processors,
             config,
             space,
             arena,
@@ -101,7 +120,28 @@ impl HeapCore {
             epoch: AtomicU32::new(FIRST_EPOCH),
             owners: AtomicUsize::new(1),
             began: Instant::now(),
-        }))
+        });
+        if let Some(budget) = &heap.config.budget {
+            budget.join(&heap);
+        }
+        Ok(heap)
+    }
+
+    /// Bytes in use: objects, and what they own outside the heap.
+    #[inline]
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.pacing.object_bytes(&self.arena).wrapping_add(self.external.roughly())
+    }
+
+    /// Bytes of all roots.
+    pub(crate) fn root_bytes(&self) -> usize {
+        let locals: usize = self.registry.lock().mutators.iter().map(|record| record.locals.len()).sum();
+        (self.roots.len() + locals) * ROOT_BYTES
+    }
+
+    /// Whether the heap has outgrown its goal.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.heap_bytes() > self.pacing.goal()
     }
 
     /// Nanoseconds since the heap was made.
@@ -225,7 +265,11 @@ impl HeapCore {
         let allocated = self.arena.allocated();
         statistics.bytes_allocated = allocated.bytes;
         statistics.objects_allocated = allocated.objects;
-        statistics.heap_bytes = self.pacing.heap_bytes(&self.arena);
+        statistics.heap_bytes = self.heap_bytes();
+        statistics.external_bytes = self.external.bytes();
+        statistics.memory_bytes = self.limits.quota.charged();
+        statistics.emergencies = self.limits.emergencies();
+        statistics.event_panics = self.observer.panics();
         statistics.goal = self.pacing.goal();
         statistics.drops = self.drops.run();
         statistics.drop_panics = self.drops.panics();
@@ -237,7 +281,7 @@ impl fmt::Debug for HeapCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(if self.shared { "Heap" } else { "LocalHeap" })
             .field("config", &self.config)
-            .field("heap_bytes", &self.pacing.heap_bytes(&self.arena))
+            .field("heap_bytes", &self.heap_bytes())
             .field("roots", &self.roots.len())
             .finish_non_exhaustive()
     }
@@ -345,9 +389,13 @@ impl Heap {
     }
 }
 
-#[cfg(all(test, loom))]
 impl Heap {
-    /// The core, for models that play the collector.
+    pub(crate) fn core(&self) -> &Arc<HeapCore> {
+        self.0.core()
+    }
+}
+
+impl LocalHeap {
     pub(crate) fn core(&self) -> &Arc<HeapCore> {
         self.0.core()
     }

@@ -45,6 +45,7 @@ extern crate self as gc_core;
 
 mod alloc;
 mod assist;
+mod budget;
 mod cell;
 mod claim;
 mod config;
@@ -53,11 +54,15 @@ mod cycle;
 mod drive;
 mod drops;
 mod error;
+mod event;
+mod external;
 mod fat;
 mod gc;
 mod grey;
 mod heap;
 mod kind;
+mod limiter;
+mod limits;
 mod locals;
 #[cfg(all(test, loom))]
 mod loom_models;
@@ -65,6 +70,7 @@ mod marker;
 mod mode;
 mod mutator;
 mod pacer;
+mod pacing;
 mod pool;
 mod record;
 mod rendezvous;
@@ -85,6 +91,7 @@ mod type_info;
 mod weak;
 
 pub use alloc::SliceBuilder;
+pub use budget::MemoryBudget;
 pub use cell::{
     BorrowError, BorrowMutError, GcCell, GcMutex, GcMutexGuard, GcOnceCell, GcRefCell, GcRwLock, GcRwLockReadGuard,
     GcRwLockWriteGuard, Ref, RefMut, Word,
@@ -92,12 +99,15 @@ pub use cell::{
 pub use config::Config;
 pub use control::Inhibit;
 pub use drive::Slice;
-pub use error::{AllocError, MutatorError};
+pub use error::{AllocCause, AllocError, MutatorError};
+pub use event::{Event, Limit};
+pub use external::{Charge, GcAlloc};
 pub use gc::{ByPtr, GC_ALIGN, Gc};
 pub use gc_derive::Trace;
 pub use heap::{Heap, LocalHeap};
 pub use kind::{Kind, Owned, Shared};
 pub use mutator::{Mutation, Mutator};
+pub use pacer::PacerReport;
 pub use root::Root;
 pub use scope::{Local, Scope, ScopeMutation};
 pub use stats::{Cause, CycleReport, Distribution, Statistics};

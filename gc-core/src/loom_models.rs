@@ -16,6 +16,7 @@ mod claims;
 mod control;
 mod grey;
 mod handshake;
+mod limits;
 mod locals;
 mod once_cell;
 mod registry;

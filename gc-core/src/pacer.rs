@@ -1,13 +1,9 @@
-//! When a cycle begins: pure arithmetic ([`plan`]) and the counters it is fed from ([`Pacing`]).
+//! When a cycle begins: pure arithmetic. `pacing` has the counters it is fed from.
 //!
-//! As Go's pacer since 1.18 (M. Knyszek, "GC Pacer Redesign", 2021): the goal is what lives plus the growth percentage of it;
-//! the trigger lies as far before the goal as the program allocates while a cycle runs, by what was seen in the last
-//! cycles, so that marking ends as the goal is reached.
-
-use allocator::Arena;
-
-use crate::config::Config;
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
+//! As Go's pacer since 1.18 (M. Knyszek, "GC Pacer Redesign", 2021): the goal is what lives plus the growth percentage of
+//! that and of the roots; the trigger lies as far before the goal as the program allocates while a cycle runs, by what was
+//! seen in the last cycles, so that marking ends as the goal is reached. A memory limit lowers the goal, never below what
+//! lives.
 
 /// Cycles whose allocation is remembered; the largest counts (Go does the same with its cons/mark ratio).
 const HISTORY: usize = 4;
@@ -16,16 +12,22 @@ const HISTORY: usize = 4;
 const EARLIEST: usize = 70;
 /// .. and at most this.
 const LATEST: usize = 95;
+/// No memory limit.
+pub(crate) const UNLIMITED: usize = usize::MAX;
 
 /// What `plan` decides from; all in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inputs {
-    /// What survived the last cycle.
+    /// What survived the last cycle, buffers outside the heap included.
     pub(crate) live: usize,
+    /// Roots.
+    pub(crate) roots: usize,
     /// Growth in percent.
     pub(crate) growth: u32,
     /// The goal is at least this.
     pub(crate) min_heap: usize,
+    /// .. and at most this ([`bound`]), or what lives.
+    pub(crate) bound: usize,
     /// The most that was allocated during one of the last cycles, per byte that lived then, in 1/1024.
     pub(crate) allocated_per_live: usize,
 }
@@ -37,19 +39,90 @@ pub(crate) struct Plan {
     pub(crate) trigger: usize,
     /// Marking should have ended when it has this size.
     pub(crate) goal: usize,
+    /// The bound decided: without it the goal were higher.
+    pub(crate) is_bounded: bool,
+}
+
+/// `of` times `percent`.
+fn percent(of: usize, percent: u32) -> usize {
+    (of as u128 * percent as u128 / 100).min(usize::MAX as u128) as usize
 }
 
 /// The plan for the next cycle.
 pub(crate) fn plan(inputs: Inputs) -> Plan {
-    let Inputs { live, growth, min_heap, allocated_per_live } = inputs;
-    let grown = live.saturating_add((live as u128 * growth as u128 / 100).min(usize::MAX as u128) as usize);
-    let goal = grown.max(min_heap);
-    let room = goal - live.min(goal);
-    let runway = (live / 1024).saturating_mul(allocated_per_live);
+    let Inputs { live, roots, growth, min_heap, bound, allocated_per_live } = inputs;
+    let grown = live.saturating_add(percent(live.saturating_add(roots), growth)).max(min_heap);
+    let goal = grown.min(bound).max(live);
+    let room = goal - live;
     let earliest = live + room / 100 * EARLIEST;
     let latest = live + room / 100 * LATEST;
-    let trigger = goal.saturating_sub(runway).clamp(earliest, latest);
-    Plan { trigger, goal }
+    let trigger = goal.saturating_sub(runway(live, allocated_per_live)).clamp(earliest, latest);
+    Plan { trigger, goal, is_bounded: bound < grown }
+}
+
+/// Bytes that are allocated while a cycle runs.
+fn runway(live: usize, allocated_per_live: usize) -> usize {
+    (live / 1024).saturating_mul(allocated_per_live)
+}
+
+/// The highest goal under a memory limit, when `taken` bytes are taken in all and `used` of them are objects and buffers:
+/// the rest (free slots, tables) can't be used, and a little is kept for what allocation overtakes (Go keeps as much).
+pub(crate) fn bound(limit: usize, taken: usize, used: usize) -> usize {
+    if limit == UNLIMITED {
+        return UNLIMITED;
+    }
+    limit.saturating_sub(taken.saturating_sub(used)).saturating_sub((limit / 32).min(1 << 20))
+}
+
+/// What the pacer decided for the next cycle, and by what it did. Bytes, but for percentages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PacerReport {
+    /// What is taken to live, buffers outside the heap included: what was marked, and of what was born during the cycle as
+    /// much as lives by experience.
+    pub live: usize,
+    /// Roots.
+    pub roots: usize,
+    /// Growth, in percent.
+    pub growth: u32,
+    /// What is allocated while a cycle runs, at most, by the last four.
+    pub runway: usize,
+    /// The next cycle begins when so many bytes are in use.
+    pub trigger: usize,
+    /// Marking should be over when so many are.
+    pub goal: usize,
+    /// A memory limit keeps the goal lower than the growth would have it.
+    pub is_bounded: bool,
+}
+
+impl PacerReport {
+    pub(crate) fn new(inputs: Inputs, plan: Plan) -> PacerReport {
+        let Inputs { live, roots, growth, allocated_per_live, .. } = inputs;
+        let Plan { trigger, goal, is_bounded } = plan;
+        let runway = runway(live, allocated_per_live);
+        PacerReport { live, roots, growth, runway, trigger, goal, is_bounded }
+    }
+}
+
+/// What the last cycles allocated while they ran.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct History {
+    /// Bytes allocated per byte that lived, in 1/1024.
+    ratios: [usize; HISTORY],
+    next: usize,
+}
+
+impl History {
+    /// A cycle in which `during` bytes were allocated is over; `live` live.
+    pub(crate) fn add(&mut self, during: usize, live: usize) {
+        self.ratios[self.next] = during.saturating_mul(1024) / live.max(1024);
+        self.next = (self.next + 1) % HISTORY;
+    }
+
+    /// For [`Inputs`].
+    pub(crate) fn allocated_per_live(&self) -> usize {
+        self.ratios.iter().copied().max().unwrap_or(0)
+    }
 }
 
 /// What `assist_ratio` decides from; all in bytes.
@@ -75,7 +148,7 @@ pub(crate) fn assist_ratio(inputs: AssistInputs) -> usize {
     left.saturating_mul(1024).checked_div(room).unwrap_or(0).min(MOST_PER_BYTE * 1024)
 }
 
-/// What a cycle found, in bytes.
+/// What a cycle found, in bytes of objects.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Found {
     /// In use when it began.
@@ -84,10 +157,6 @@ pub(crate) struct Found {
     pub(crate) live: usize,
     /// Of those, born black while it ran: alive or not, they were kept.
     pub(crate) born_black: usize,
-    /// Allocated between its begin and the moment when newborns became white again.
-    pub(crate) during: usize,
-    /// Ever allocated by that moment.
-    pub(crate) allocated_before: u64,
 }
 
 /// The bytes that are taken to be alive after a cycle: those marked, and of those born black as many as a paced cycle has,
@@ -106,100 +175,6 @@ pub(crate) fn estimate_live(found: Found, live_before: usize) -> usize {
 /// The highest ratio: bytes scanned for a byte allocated.
 const MOST_PER_BYTE: usize = 64;
 
-#[derive(Debug, Default)]
-struct History {
-    /// Bytes allocated per byte that lived, in 1/1024, of the last cycles.
-    ratios: [usize; HISTORY],
-    next: usize,
-    /// `estimate_live` of the last cycle.
-    live: usize,
-}
-
-/// The counters of one heap.
-#[derive(Debug)]
-pub(crate) struct Pacing {
-    growth: u32,
-    min_heap: usize,
-    automatic: bool,
-    /// Bytes that survived the last cycle less the bytes allocated until then (wrapping): `heap_bytes` is this plus all
-    /// bytes ever allocated. Written by the collector (Relaxed), read by mutators in refills and by statistics (Relaxed):
-    /// numbers, nothing hangs on them.
-    offset: AtomicUsize,
-    /// As `offset`.
-    trigger: AtomicUsize,
-    /// As `offset`.
-    goal: AtomicUsize,
-    /// Bytes born black in the cycle that is on. Added to by mutators as they answer H5 or leave (Relaxed), taken by the
-    /// collector after their answers.
-    born_black: AtomicU64,
-    history: Mutex<History>,
-}
-
-impl Pacing {
-    pub(crate) fn new(config: &Config) -> Self {
-        let first = plan(Inputs { live: 0, growth: config.growth, min_heap: config.min_heap, allocated_per_live: 0 });
-        Pacing {
-            growth: config.growth,
-            min_heap: config.min_heap,
-            automatic: config.automatic,
-            offset: AtomicUsize::new(0),
-            trigger: AtomicUsize::new(first.trigger),
-            goal: AtomicUsize::new(first.goal),
-            born_black: AtomicU64::new(0),
-            history: Mutex::new(History::default()),
-        }
-    }
-
-    /// Bytes in use: what survived the last cycle and what was allocated since.
-    #[inline]
-    pub(crate) fn heap_bytes(&self, arena: &Arena) -> usize {
-        self.offset.load(Ordering::Relaxed).wrapping_add(arena.allocated_bytes() as usize)
-    }
-
-    /// The goal of the next cycle.
-    pub(crate) fn goal(&self) -> usize {
-        self.goal.load(Ordering::Relaxed)
-    }
-
-    /// Whether the heap has grown to the trigger.
-    #[inline]
-    pub(crate) fn is_due(&self, arena: &Arena) -> bool {
-        self.automatic && self.heap_bytes(arena) >= self.trigger.load(Ordering::Relaxed)
-    }
-
-    /// Whether the heap has outgrown its goal.
-    pub(crate) fn is_overdue(&self, arena: &Arena) -> bool {
-        self.heap_bytes(arena) > self.goal()
-    }
-
-    /// A mutator had this many bytes born black.
-    pub(crate) fn add_born_black(&self, bytes: u64) {
-        self.born_black.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Bytes born black in the cycle that has just come to its H5.
-    pub(crate) fn take_born_black(&self) -> usize {
-        self.born_black.swap(0, Ordering::Relaxed) as usize
-    }
-
-    /// A cycle is over.
-    pub(crate) fn cycle_over(&self, found: Found) {
-        let (live, allocated_per_live) = {
-            let mut history = self.history.lock();
-            let live = estimate_live(found, history.live);
-            history.live = live;
-            let at = history.next;
-            history.ratios[at] = found.during.saturating_mul(1024) / live.max(1024);
-            history.next = (at + 1) % HISTORY;
-            (live, history.ratios.iter().copied().max().unwrap_or(0))
-        };
-        let next = plan(Inputs { live, growth: self.growth, min_heap: self.min_heap, allocated_per_live });
-        self.offset.store(found.live.wrapping_sub(found.allocated_before as usize), Ordering::Relaxed);
-        self.trigger.store(next.trigger, Ordering::Relaxed);
-        self.goal.store(next.goal, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,25 +182,39 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     fn inputs(live: usize) -> Inputs {
-        Inputs { live, growth: 100, min_heap: 4 * MIB, allocated_per_live: 0 }
+        Inputs { live, roots: 0, growth: 100, min_heap: 4 * MIB, bound: UNLIMITED, allocated_per_live: 0 }
     }
 
     #[test]
     fn the_goal_is_live_plus_growth() {
         assert_eq!(plan(inputs(100 * MIB)).goal, 200 * MIB);
         assert_eq!(plan(Inputs { growth: 50, ..inputs(100 * MIB) }).goal, 150 * MIB);
+        assert_eq!(plan(Inputs { roots: 10 * MIB, ..inputs(100 * MIB) }).goal, 210 * MIB);
+    }
+
+    #[test]
+    fn a_limit_lowers_the_goal_but_not_below_what_lives() {
+        let limited = |bound| plan(Inputs { bound, ..inputs(100 * MIB) });
+        assert_eq!(limited(150 * MIB).goal, 150 * MIB);
+        assert!(limited(150 * MIB).is_bounded && !limited(200 * MIB).is_bounded);
+        assert_eq!(limited(50 * MIB), Plan { trigger: 100 * MIB, goal: 100 * MIB, is_bounded: true });
+        assert_eq!(plan(Inputs { bound: MIB, ..inputs(0) }).goal, MIB, "a limit below the minimum heap");
+        assert_eq!(bound(UNLIMITED, 10, 5), UNLIMITED);
+        assert_eq!(bound(128 * MIB, 110 * MIB, 100 * MIB), 117 * MIB);
+        assert_eq!(bound(MIB, 110 * MIB, 100 * MIB), 0);
+        assert_eq!(bound(64, 0, 100), 62);
     }
 
     #[test]
     fn what_was_born_black_counts_as_what_was_born_before_it_lived() {
-        let churn = Found { began_at: 16 * MIB, live: 38 * MIB, born_black: 30 * MIB, ..Found::default() };
+        let churn = Found { began_at: 16 * MIB, live: 38 * MIB, born_black: 30 * MIB };
         let paced = estimate_live(churn, 8 * MIB);
         assert!((8 * MIB..=13 * MIB).contains(&paced), "{paced}");
-        let calm = Found { began_at: 16 * MIB, live: 9 * MIB, born_black: MIB, ..Found::default() };
+        let calm = Found { began_at: 16 * MIB, live: 9 * MIB, born_black: MIB };
         assert_eq!(estimate_live(calm, 8 * MIB), 9 * MIB);
-        let growth = Found { began_at: 16 * MIB, live: 46 * MIB, born_black: 30 * MIB, ..Found::default() };
+        let growth = Found { began_at: 16 * MIB, live: 46 * MIB, born_black: 30 * MIB };
         assert_eq!(estimate_live(growth, 8 * MIB), 46 * MIB);
-        let half = Found { began_at: 16 * MIB, live: 42 * MIB, born_black: 30 * MIB, ..Found::default() };
+        let half = Found { began_at: 16 * MIB, live: 42 * MIB, born_black: 30 * MIB };
         assert_eq!(estimate_live(half, 8 * MIB), 27 * MIB);
     }
 
@@ -254,10 +243,14 @@ mod tests {
 
     #[test]
     fn the_trigger_stays_between_its_bounds() {
-        for live in [0, 1, 4096, MIB, 3 * MIB, 1 << 40] {
-            for ratio in [0, 1, 1024, 1 << 30] {
-                let Plan { trigger, goal } = plan(Inputs { allocated_per_live: ratio, ..inputs(live) });
-                assert!(live <= trigger && trigger <= goal, "{live} {ratio}: {trigger} {goal}");
+        for live in [0, 1, 4096, MIB, 3 * MIB, 1 << 40, usize::MAX] {
+            for allocated_per_live in [0, 1, 1024, 1 << 30, usize::MAX] {
+                for bound in [0, MIB, usize::MAX] {
+                    for growth in [1, 100, u32::MAX] {
+                        let plan = plan(Inputs { allocated_per_live, bound, growth, roots: live, ..inputs(live) });
+                        assert!(live <= plan.trigger && plan.trigger <= plan.goal, "{live}: {plan:?}");
+                    }
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+use crate::pacing::Retained;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
 use crate::tracer::AbortOnPanic;
@@ -125,7 +126,7 @@ impl Pool {
     }
 
     /// A heap's goal has changed.
-    pub(crate) fn change_goal(&self, from: usize, to: usize) {
+    pub(crate) fn change_goal(&self, Retained(from, to): Retained) {
         let mut state = self.state.lock();
         state.goal = state.goal.wrapping_sub(from).wrapping_add(to);
     }

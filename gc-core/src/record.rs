@@ -52,6 +52,11 @@ pub(crate) struct Record {
     /// Never reused; tells mutators apart.
     pub(crate) id: u64,
     pub(crate) thread: ThreadId,
+    /// The thread's name.
+    pub(crate) name: Option<Arc<str>>,
+    /// How long its answer to the last handshake took, in nanoseconds; 0: the collector gave it. Written by whoever asks and
+    /// answers (Relaxed), read by the collector behind the rendezvous.
+    latency: AtomicU64,
     pub(crate) recorder: Mutex<Recorder>,
     pub(crate) counts: Counts,
 }
@@ -113,6 +118,8 @@ impl Record {
             requested_at: AtomicU64::new(0),
             id,
             thread: thread::current().id(),
+            name: thread::current().name().map(Arc::from),
+            latency: AtomicU64::new(0),
             recorder: Mutex::new(Recorder::default()),
             counts: Counts::new(),
         };
@@ -242,6 +249,7 @@ impl Record {
         // Relaxed, both: published by the Release in `request`.
         self.request.store(handshake as u32, Ordering::Relaxed);
         self.requested_at.store(now, Ordering::Relaxed);
+        self.latency.store(0, Ordering::Relaxed);
         self.state.request();
     }
 
@@ -256,6 +264,13 @@ impl Record {
         true
     }
 
+    /// How long its answer to the last handshake took, in nanoseconds; `None`: the collector gave it. Asked when all have
+    /// answered.
+    pub(crate) fn latency(&self) -> Option<u64> {
+        // Relaxed: behind the rendezvous.
+        Some(self.latency.load(Ordering::Relaxed)).filter(|&latency| latency != 0)
+    }
+
     /// The mutator, inside, answers the request that waits.
     #[cold]
     pub(crate) fn answer_request(&self) {
@@ -266,6 +281,8 @@ impl Record {
         self.answer(handshake);
         self.state.answered();
         let latency = self.heap.now().saturating_sub(requested_at);
+        // Relaxed: published by the count of answers.
+        self.latency.store(latency.max(1), Ordering::Relaxed);
         let mut recorder = self.recorder.lock();
         recorder.answered(latency);
         recorder.interrupted(Cause::Handshake, since.elapsed());

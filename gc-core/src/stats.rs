@@ -3,6 +3,7 @@
 //! Each mutator records into its own histograms under its own lock, which nobody else takes but a reader of statistics.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -174,9 +175,9 @@ pub struct CycleReport {
     pub sweep: Duration,
     /// Waves that marking took.
     pub waves: u32,
-    /// Bytes in use when it began.
+    /// Bytes in use when it began, outside the heap too.
     pub began_at: usize,
-    /// Bytes in use when marking was done.
+    /// .. when marking was done.
     pub ended_at: usize,
     /// Objects marked. Those born black while it ran are not among them.
     pub marked: u64,
@@ -196,6 +197,14 @@ pub struct CycleReport {
     pub drops: u64,
     /// The longest time from a handshake's request to its last answer.
     pub slowest_handshake: Duration,
+    /// The name of the thread that gave that answer, if it has one and gave it itself.
+    pub slowest_thread: Option<Arc<str>>,
+    /// Bytes outside the heap that the surviving objects own.
+    pub external_bytes: usize,
+    /// What the heap takes in all when it is over ([`Statistics::memory_bytes`]).
+    pub memory_bytes: usize,
+    /// CPU time of the cycle: of the collector's threads and of mutators that assisted.
+    pub cpu: Duration,
 }
 
 /// Everything measured since the heap was made.
@@ -212,8 +221,17 @@ pub struct Statistics {
     pub live_bytes: usize,
     /// Objects that survived the last cycle.
     pub live_objects: u64,
-    /// Bytes in use now: what survived and what was allocated since.
+    /// Bytes in use now: what survived and what was allocated since, and what objects own outside the heap.
     pub heap_bytes: usize,
+    /// Bytes outside the heap that objects own, as far as they are counted ([`GcAlloc`](crate::GcAlloc)).
+    pub external_bytes: usize,
+    /// What the heap takes in all, as the limits see it: the pages of its spans with what tables take for them, and the
+    /// bytes outside. (With some that are set aside: by each mutator for its next spans, and for buffers to come.)
+    pub memory_bytes: usize,
+    /// Emergency collections, ever ([`Config::hard_limit`](crate::Config::hard_limit)).
+    pub emergencies: u64,
+    /// Callbacks of [events](crate::Event) that panicked, ever; each was caught.
+    pub event_panics: u64,
     /// The goal of the next cycle.
     pub goal: usize,
     /// The most bytes ever in use at a cycle's end.
@@ -258,7 +276,11 @@ impl Statistics {
         total.freed_bytes += report.freed_bytes;
         total.freed_objects += report.freed_objects;
         total.drops += report.drops;
-        total.slowest_handshake = total.slowest_handshake.max(report.slowest_handshake);
+        total.cpu += report.cpu;
+        if report.slowest_handshake > total.slowest_handshake {
+            total.slowest_handshake = report.slowest_handshake;
+            total.slowest_thread.clone_from(&report.slowest_thread);
+        }
         self.last = report;
     }
 

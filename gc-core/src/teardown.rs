@@ -34,7 +34,7 @@ pub(crate) fn end(heap: &Arc<HeapCore>) {
 
 /// The heap ends, and leaks what is in it.
 fn abandon(heap: &HeapCore) {
-    pool().change_goal(heap.pacing.goal(), 0);
+    pool().change_goal(heap.pacing.end());
     pool().leave(heap.space);
 }
 
@@ -45,6 +45,6 @@ pub(crate) fn finish(heap: &Arc<HeapCore>) {
         // SAFETY: nobody is left who could reach an object of this heap, and the arena shows each slot once.
         unsafe { heap.drops.drop_slot(owner, slot, slot_size) };
     });
-    pool().change_goal(heap.pacing.goal(), 0);
+    pool().change_goal(heap.pacing.end());
     pool().leave(heap.space);
 }

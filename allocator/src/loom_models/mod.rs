@@ -10,6 +10,7 @@ mod loom_central;
 mod loom_hand_over;
 mod loom_inside;
 mod loom_page_cache;
+mod loom_quota;
 mod loom_scavenger;
 mod loom_span_ids;
 mod loom_sweep;

@@ -10,10 +10,12 @@
 //! covers: gc-core::heap::HeapCore::owners
 //! covers: allocator::arena::Arena::caches
 //! numbers: allocator::arena::Arena::allocated_at_flip
-//! numbers: gc-core::pacer::Pacing::born_black
-//! numbers: gc-core::pacer::Pacing::goal
-//! numbers: gc-core::pacer::Pacing::offset
-//! numbers: gc-core::pacer::Pacing::trigger
+//! numbers: gc-core::pacing::Pacing::born_black
+//! numbers: gc-core::pacing::Pacing::goal
+//! numbers: gc-core::pacing::Pacing::not_before
+//! numbers: gc-core::pacing::Pacing::offset
+//! numbers: gc-core::pacing::Pacing::trigger
+//! numbers: gc-core::event::Observer::panics
 //! numbers: gc-core::drops::Drops::panics
 //! numbers: gc-core::drops::Drops::run
 

@@ -8,6 +8,7 @@
 //! `enter_with_waiting` not Acquire; the latter drops the bits that wait; `answered` of the rendezvous is Relaxed, or does
 //! not take the lock to notify.
 //!
+//! covers: gc-core::record::Record::latency
 //! covers: gc-core::safepoint::StateWord::word
 //! covers: gc-core::rendezvous::Rendezvous::outstanding
 //! covers: gc-core::record::Record::request

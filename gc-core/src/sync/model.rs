@@ -43,6 +43,11 @@ impl Condvar {
         self.0.notify_all();
     }
 
+    /// Models have no clock: the time is never over.
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: std::time::Duration) {
+        self.wait(guard);
+    }
+
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         // SAFETY: the guard is taken out, handed to `wait`, which gives one of the same mutex back, and put in its place
         // again; nothing can observe the moment between, for a panic ends the model.
