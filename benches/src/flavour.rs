@@ -1,6 +1,8 @@
 //! Both kinds of heap behind one trait, so that a workload is written once.
 
-use gc_core::{Config, Gc, Heap, Kind, LocalHeap, Mutation, Mutator, Owned, Shared, Statistics, Trace, Weak};
+use gc_core::{
+    AllocError, Config, Gc, Heap, Kind, LocalHeap, Mutation, Mutator, Owned, Shared, Statistics, Trace, Weak,
+};
 
 /// A kind of heap, with what a workload does to it. The methods only forward.
 pub trait Flavour: Kind {
@@ -17,6 +19,13 @@ pub trait Flavour: Kind {
     fn statistics(heap: &Self::Heap) -> Statistics;
     /// [`Mutation::alloc`]; what may be stored in both kinds is `Send + Sync`.
     fn alloc<'gc, T: Trace<'gc> + Send + Sync + 'gc>(mc: &Mutation<'gc, Self>, value: T) -> Gc<'gc, T>;
+    /// [`Mutation::try_alloc`].
+    fn try_alloc<'gc, T: Trace<'gc> + Send + Sync + 'gc>(
+        mc: &Mutation<'gc, Self>,
+        value: T,
+    ) -> Result<Gc<'gc, T>, AllocError>;
+    /// [`Heap::set_soft_limit`].
+    fn set_soft_limit(heap: &Self::Heap, bytes: Option<usize>);
     /// [`Gc::downgrade`].
     fn downgrade<'gc, T: Trace<'gc> + Send + Sync + 'gc>(mc: &Mutation<'gc, Self>, object: Gc<'gc, T>) -> Weak<'gc, T>;
     /// [`Mutation::alloc_slice`].
@@ -48,6 +57,17 @@ macro_rules! flavour {
             #[inline(always)]
             fn alloc<'gc, T: Trace<'gc> + Send + Sync + 'gc>(mc: &Mutation<'gc, Self>, value: T) -> Gc<'gc, T> {
                 mc.alloc(value)
+            }
+
+            fn try_alloc<'gc, T: Trace<'gc> + Send + Sync + 'gc>(
+                mc: &Mutation<'gc, Self>,
+                value: T,
+            ) -> Result<Gc<'gc, T>, AllocError> {
+                mc.try_alloc(value)
+            }
+
+            fn set_soft_limit(heap: &$heap, bytes: Option<usize>) {
+                heap.set_soft_limit(bytes);
             }
 
             #[inline(always)]

@@ -74,6 +74,11 @@ impl Histogram {
         quarters.filter(|quarter| quarter[1] != 0.0).collect()
     }
 
+    /// How many values were above `ns`, by their buckets: those in the same bucket count.
+    pub fn count_above(&self, ns: u64) -> u64 {
+        self.counts[Self::bucket(ns)..].iter().sum()
+    }
+
     /// How many values were counted.
     pub fn count(&self) -> u64 {
         self.total

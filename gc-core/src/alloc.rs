@@ -339,7 +339,7 @@ impl Record {
             self.opened_run(slot);
         }
         self.heap.has_grown();
-        self.heap.release_if_near(1);
+        self.heap.release_if_near(1, 0);
         if is_limit(&slot) {
             self.heap.refused();
         }

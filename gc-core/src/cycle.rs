@@ -429,6 +429,7 @@ impl Collector {
         pool().change_goal(retained);
         let Settings { soft_limit, max_share, .. } = heap.pacing.settings();
         heap.limits.cycle_over(report.number, now + report.cpu * (100 - max_share) / max_share);
+        heap.release_if_near(usize::MAX, pacing.goal.saturating_sub(report.live_bytes + external));
         heap.soft_limit_passed(soft_limit, report.memory_bytes);
         heap.observer.tell(Event::CycleEnded { report: &report, pacing: &pacing });
         heap.control.cycle_over(|statistics| statistics.add_cycle(report));

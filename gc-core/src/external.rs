@@ -54,6 +54,9 @@ pub(crate) struct External {
     stripes: [Stripe; STRIPES],
     /// Bytes charged, credit included. Written by who charges and refunds, read by the pacer and by statistics (Relaxed, all).
     charged: AtomicUsize,
+    /// The most of `charged` since malloc was asked to give back what is free (`trim`). Written by who charges and by who asks
+    /// (Relaxed, all).
+    peak: AtomicUsize,
     /// Bytes of those that were told by hand. Written by `adjust` (Relaxed).
     adjusted: AtomicUsize,
 }
@@ -65,6 +68,7 @@ impl External {
             quota,
             stripes: std::array::from_fn(|_| Stripe { credit: AtomicUsize::new(0) }),
             charged: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
             adjusted: AtomicUsize::new(0),
         })
     }
@@ -115,11 +119,24 @@ impl External {
         Ok(())
     }
 
+    /// What malloc may keep of what was freed: no more than was in use at a time.
+    pub(crate) fn slack(&self) -> usize {
+        self.peak.load(Ordering::Relaxed).saturating_sub(self.roughly())
+    }
+
+    /// Malloc gives back what is free.
+    #[cold]
+    pub(crate) fn trim(&self) {
+        self.peak.store(self.roughly(), Ordering::Relaxed);
+        crate::trim::trim_malloc();
+    }
+
     /// The heap may have to collect.
     fn has_grown(&self) {
+        self.peak.fetch_max(self.roughly(), Ordering::Relaxed);
         if let Some(heap) = self.heap.upgrade() {
             heap.has_grown();
-            heap.release_if_near(1);
+            heap.release_if_near(1, 0);
         }
     }
 

@@ -87,6 +87,7 @@ mod termination;
 mod thin;
 mod trace;
 mod tracer;
+mod trim;
 mod type_info;
 mod weak;
 

@@ -31,6 +31,8 @@ const MOST_RESERVE: usize = 4 << 20;
 /// .. the smallest of a limit with room, and a part of the limit in between.
 const LEAST_RESERVE: usize = 64 << 10;
 const RESERVE_PART: usize = 16;
+/// Less than this part of the limit malloc may keep.
+const SLACK_PART: usize = 16;
 /// A reserve below this is none: what is left is soon gone.
 const WORTHLESS: usize = 16 << 10;
 
@@ -178,18 +180,21 @@ impl HeapCore {
         }
     }
 
-    /// Free pages are the process's memory too: near a hard limit they go back to the system rather than have buffers grow
-    /// beside them. Costs two loads elsewhere; near it a lock, and at most `steps` times 1 MiB's return.
-    pub(crate) fn release_if_near(&self, steps: usize) {
-        let room = self.limits.quota.headroom();
-        // Also without a limit. What is free can be no problem while there is more room than the heap takes.
-        if room > self.limits.quota.charged() {
-            return;
+    /// What is free may still be the process's memory, in free pages and in malloc's lists: near a hard limit it goes back to the
+    /// system rather than have objects and buffers grow beside it, and at a cycle's end in good time, so that mutators find
+    /// little to do. Nothing without a limit; else a lock, and near the limit at most `steps` times 1 MiB's return.
+    pub(crate) fn release_if_near(&self, steps: usize, growth: usize) {
+        let Some(limit) = self.limits.limit() else { return };
+        let room = self.limits.quota.headroom().saturating_sub(growth);
+        let slack = self.external.slack();
+        let free = self.space.releasable_bytes();
+        if slack >= limit / SLACK_PART && slack + free > room {
+            self.external.trim();
         }
-        let excess = self.space.releasable_bytes().saturating_sub(room);
+        let excess = free.saturating_sub(room);
         if excess != 0 {
             // What the system refuses to take stays.
-            let _ = self.space.release_free(excess.next_multiple_of(STEP).min(steps * STEP));
+            let _ = self.space.release_free(excess.next_multiple_of(STEP).min(steps.saturating_mul(STEP)));
         }
     }
 

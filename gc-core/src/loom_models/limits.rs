@@ -11,6 +11,7 @@
 //! covers: gc-core::external::External::charged
 //! covers: gc-core::limits::Limits::awaited
 //! numbers: gc-core::external::External::adjusted
+//! numbers: gc-core::external::External::peak
 //! numbers: gc-core::limits::Limits::emergencies
 //! numbers: gc-core::limits::Limits::quiet_until
 //! numbers: gc-core::limits::Limits::reserve

@@ -22,15 +22,18 @@ mod company;
 mod compare;
 mod deep;
 mod drops;
+mod frames;
 mod full_mark;
 mod graph;
 mod growth;
 mod html;
+mod limit_guest;
 mod lines;
 mod many_types;
 mod options;
 mod ring;
 mod single;
+mod soft_limit;
 mod trees;
 mod weak_cache;
 
@@ -109,6 +112,9 @@ fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
         Workload::SlowMutator { seconds } => Ok(company::slow_mutator(options, seconds)),
         Workload::Drops { n, seconds } => Ok(drops::run::<S>(options, n, seconds)),
         Workload::WeakCache { n, seconds } => weak_cache::run::<S>(options, n, seconds),
+        Workload::LimitGuest { limit_mib, guests } => Ok(limit_guest::run::<S>(options, limit_mib, guests)),
+        Workload::SoftLimit { live, seconds } => soft_limit::run::<S>(options, live, seconds),
+        Workload::Frames { live_mib, per_frame, seconds } => frames::run::<S>(options, live_mib, per_frame, seconds),
         Workload::Micro { .. }
         | Workload::All { .. }
         | Workload::Growth { .. }

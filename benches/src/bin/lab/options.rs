@@ -156,6 +156,36 @@ pub(crate) enum Workload {
         #[arg(default_value_t = 5)]
         seconds: u64,
     },
+    /// Guests that allocate as fast as they can under a hard limit, until they are refused.
+    LimitGuest {
+        /// The limit, in MiB.
+        #[arg(default_value_t = 64)]
+        limit_mib: u64,
+        /// Guests, one after another.
+        #[arg(default_value_t = 12)]
+        guests: u64,
+    },
+    /// What a program gets done under soft limits close to what lives.
+    SoftLimit {
+        /// Live objects, 64 bytes each.
+        #[arg(default_value_t = 1_000_000)]
+        live: u64,
+        /// Seconds under each limit.
+        #[arg(default_value_t = 3)]
+        seconds: u64,
+    },
+    /// A game's loop: frames of 16 ms, with a millisecond of collection in each, without threads.
+    Frames {
+        /// What lives, in MiB.
+        #[arg(default_value_t = 200)]
+        live_mib: u64,
+        /// Objects of 128 bytes made in a frame.
+        #[arg(default_value_t = 4096)]
+        per_frame: u64,
+        /// For how long.
+        #[arg(default_value_t = 20)]
+        seconds: u64,
+    },
     /// Every workload in a process of its own: a table.
     All {
         /// At sizes that together take a minute or two.
