@@ -381,7 +381,8 @@ impl Cache {
         while self.entries[index].room == 0 {
             self.tell_made(index);
             let may_sweep = sweeps > 0 && !bucket.owner.visit() && arena.may_sweep(self.epoch);
-            match bucket.next(self.epoch, may_sweep, &mut self.entries[index].used_up)? {
+            let more_soon = arena.central().spans(self.epoch.wrapping_sub(1)) != 0;
+            match bucket.next(self.epoch, may_sweep, more_soon, &mut self.entries[index].used_up)? {
                 Next::Swept(id) => return Ok((id, false)),
                 Next::Unswept(id) => {
                     sweeps -= 1;

@@ -136,9 +136,16 @@ impl Bucket {
 
     /// The next span for a cache of `epoch`, in the order of what costs least; with `sweeps`, also one of the epoch before
     /// that the caller sweeps. If there is none, makes room for some fresh ones: one, or a quarter of those that exist, so
-    /// that busy buckets are asked rarely and small ones hold nothing. Before all that it puts back what the cache has
+    /// that busy buckets are asked rarely and small ones hold nothing; with `more_soon` one, for spans are just being swept, and
+    /// a heap that took fresh ones instead in each epoch would grow with each. Before all that it puts back what the cache has
     /// used up.
-    pub(crate) fn next(&self, epoch: u32, sweeps: bool, used_up: &mut Vec<SpanId>) -> Result<Next, AllocError> {
+    pub(crate) fn next(
+        &self,
+        epoch: u32,
+        sweeps: bool,
+        more_soon: bool,
+        used_up: &mut Vec<SpanId>,
+    ) -> Result<Next, AllocError> {
         let mut lists = self.lists.lock();
         if !used_up.is_empty() {
             let set = lists.for_giving(epoch);
@@ -151,7 +158,7 @@ impl Bucket {
             return Ok(Next::Unswept(id));
         }
         let before = lists.spans;
-        let room = (before / 4).clamp(1, MAX_ROOM);
+        let room = if more_soon { 1 } else { (before / 4).clamp(1, MAX_ROOM) };
         lists.adopt(room)?;
         Ok(Next::Room { before, room })
     }

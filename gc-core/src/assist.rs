@@ -104,7 +104,7 @@ impl Record {
         let ratio = assist_ratio(progress.inputs(&self.heap));
         let owed = (self.allocated_since_assist().saturating_mul(ratio) / 1024).saturating_add(self.debt.get());
         let debt = progress.pay(owed.min(MOST));
-        if debt < LEAST || self.heap.control.is_inhibited() || self.heap.pacing.keeps_still(|| self.heap.now()) {
+        if debt < LEAST || self.heap.control.is_inhibited() || self.heap.pacing.is_limited() {
             self.debt.set(debt);
             return;
         }

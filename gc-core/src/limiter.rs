@@ -9,9 +9,8 @@
 
 use std::time::Duration;
 
-/// CPU time that a full bucket stands for, for each processor. (Go's is a second; a burst of a quarter of that is
-/// noticed less.)
-const CAPACITY: Duration = Duration::from_millis(250);
+/// CPU time that a full bucket stands for, for each processor: some cycles' burst. (Go's is a second.)
+const CAPACITY: Duration = Duration::from_millis(50);
 
 /// The bucket.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,9 +75,9 @@ mod tests {
     #[test]
     fn a_burst_passes_and_no_share_is_no_limit() {
         let mut limiter = Limiter::default();
-        assert_eq!(limiter.passed(200 * MS, 1, 200 * MS, 50), Duration::ZERO);
-        assert_eq!(limiter.passed(200 * MS, 1, Duration::ZERO, 50), Duration::ZERO);
-        assert_eq!(limiter.passed(200 * MS, 1, 200 * MS, 50), Duration::ZERO);
+        assert_eq!(limiter.passed(90 * MS, 1, 90 * MS, 50), Duration::ZERO);
+        assert_eq!(limiter.passed(90 * MS, 1, Duration::ZERO, 50), Duration::ZERO);
+        assert_eq!(limiter.passed(90 * MS, 1, 90 * MS, 50), Duration::ZERO);
         let mut limiter = Limiter::default();
         assert_eq!(limiter.passed(Duration::MAX, 1, Duration::MAX, 100), Duration::ZERO);
         assert!(limiter.passed(Duration::MAX, 1 << 16, Duration::MAX, 0) > Duration::ZERO);

@@ -5,6 +5,9 @@
 //! I2. `take_both` gives each grey object to one marker; the object's content was written before its mark was set or before
 //!     its mutator answered H3.
 //! I3. A panic in a user's `trace` can't be survived: objects would be missed. It aborts the process with a message.
+//! I4. A long slice is scanned in parts. Between two parts its marker has it: it is black already, and in no queue. The marker
+//!     says that there is nothing to do only after the last part, and only the collector's own may stop before that, which
+//!     goes on with it.
 
 use std::ptr::NonNull;
 
@@ -17,7 +20,7 @@ use crate::shade::Shades;
 use crate::sync::deque::Worker;
 use crate::team::Sleepers;
 use crate::tracer::{Sink, Tracer, abort_if_trace_panics};
-use crate::type_info::{PageBits, TypeInfo};
+use crate::type_info::{PART, PageBits, TypeInfo};
 
 /// Bytes of objects scanned before the others hear of it.
 const REPORT: usize = 64 << 10;
@@ -79,10 +82,21 @@ impl Findings {
     }
 }
 
+/// An object that is scanned in parts.
+struct Partial {
+    info: &'static TypeInfo,
+    slot: *const u8,
+    slot_size: usize,
+    /// The element to go on with.
+    at: usize,
+}
+
 /// One marker.
 pub(crate) struct Marker {
     pub(crate) index: usize,
     tracer: Box<Tracer<'static>>,
+    /// What it has begun to scan (I4).
+    partial: Option<Partial>,
     /// Bytes of objects scanned that `Progress` has not heard of.
     unreported: usize,
 }
@@ -94,7 +108,7 @@ unsafe impl Send for Marker {}
 impl Marker {
     pub(crate) fn new(index: usize, space: &'static Space, worker: Worker<PageId>) -> Self {
         let sink = Sink::Marker(MarkerSink::new(worker));
-        Marker { index, tracer: Box::new(Tracer::new(space, sink)), unreported: 0 }
+        Marker { index, tracer: Box::new(Tracer::new(space, sink)), partial: None, unreported: 0 }
     }
 
     fn sink(&mut self) -> &mut MarkerSink {
@@ -134,8 +148,12 @@ impl Marker {
             if scanned + self.unreported >= budget.bytes {
                 break true;
             }
-            let Some(page) = self.next_page(work).or_else(|| work.queue.take_long()) else { break false };
-            self.scan(page);
+            if self.partial.is_some() {
+                self.scan_part();
+            } else {
+                let Some(page) = self.next_page(work).or_else(|| work.queue.take_long()) else { break false };
+                self.scan(page);
+            }
             work.sleepers.wake_some(|| self.sink().worker.len());
             if budget.until.is_some() && clock.is_time(scanned + self.unreported) && budget.is_spent() {
                 break true;
@@ -212,6 +230,18 @@ impl Marker {
         }
     }
 
+    /// Scans the next part of what it has begun (I4).
+    fn scan_part(&mut self) {
+        let Some(Partial { info, slot, slot_size, at }) = self.partial.take() else { return };
+        let Some(scan_part) = info.scan_part else { return };
+        self.unreported += PART;
+        let bomb = abort_if_trace_panics(info.name); // I3
+        // SAFETY: I2: an initialised object of this type, of the tracer's heap.
+        let next = unsafe { scan_part(slot, slot_size, at, &mut self.tracer) };
+        std::mem::forget(bomb);
+        self.partial = next.map(|at| Partial { info, slot, slot_size, at });
+    }
+
     /// Scans the objects of a page that are grey now. The marker holds the page.
     fn scan_grey(&mut self, page: PageId) {
         let space = self.tracer.space();
@@ -225,6 +255,11 @@ impl Marker {
         // SAFETY: the span is of a heap of this crate.
         let info = unsafe { TypeInfo::of_owner(span.owner().word) };
         let Some((info, scan)) = info.and_then(|info| info.scan.map(|scan| (info, scan))) else { return };
+        if span.slot_size() > SHORT && info.scan_part.is_some() {
+            // A large object, alone in its span.
+            self.partial = Some(Partial { info, slot: base, slot_size: span.slot_size(), at: 0 });
+            return;
+        }
         let objects: u32 = bits.iter().map(|word| word.count_ones()).sum();
         self.unreported += objects as usize * span.slot_size();
         let bomb = abort_if_trace_panics(info.name); // I3

@@ -3,7 +3,7 @@
 //! As Go's pacer since 1.18 (M. Knyszek, "GC Pacer Redesign", 2021): the goal is what lives plus the growth percentage of
 //! that and of the roots; the trigger lies as far before the goal as the program allocates while a cycle runs, by what was
 //! seen in the last cycles, so that marking ends as the goal is reached. A memory limit lowers the goal, never below what
-//! lives.
+//! lives and a little more.
 
 /// Cycles whose allocation is remembered; the largest counts (Go does the same with its cons/mark ratio).
 const HISTORY: usize = 4;
@@ -12,6 +12,9 @@ const HISTORY: usize = 4;
 const EARLIEST: usize = 70;
 /// .. and at most this.
 const LATEST: usize = 95;
+/// A memory limit leaves a heap at least this part of what lives as room: without any, whoever allocates would do nothing but
+/// mark.
+const LEAST_ROOM: usize = 16;
 /// No memory limit.
 pub(crate) const UNLIMITED: usize = usize::MAX;
 
@@ -26,7 +29,7 @@ pub(crate) struct Inputs {
     pub(crate) growth: u32,
     /// The goal is at least this.
     pub(crate) min_heap: usize,
-    /// .. and at most this ([`bound`]), or what lives.
+    /// .. and at most this ([`bound`]), or a little more than what lives.
     pub(crate) bound: usize,
     /// The most that was allocated during one of the last cycles, per byte that lived then, in 1/1024.
     pub(crate) allocated_per_live: usize,
@@ -52,8 +55,8 @@ fn percent(of: usize, percent: u32) -> usize {
 pub(crate) fn plan(inputs: Inputs) -> Plan {
     let Inputs { live, roots, growth, min_heap, bound, allocated_per_live } = inputs;
     let grown = live.saturating_add(percent(live.saturating_add(roots), growth)).max(min_heap);
-    let goal = grown.min(bound).max(live);
-    let room = goal - live;
+    let goal = grown.min(bound.max(live.saturating_add(live / LEAST_ROOM)));
+    let room = goal.saturating_sub(live);
     let earliest = live + room / 100 * EARLIEST;
     let latest = live + room / 100 * LATEST;
     let trigger = goal.saturating_sub(runway(live, allocated_per_live)).clamp(earliest, latest);
@@ -197,7 +200,8 @@ mod tests {
         let limited = |bound| plan(Inputs { bound, ..inputs(100 * MIB) });
         assert_eq!(limited(150 * MIB).goal, 150 * MIB);
         assert!(limited(150 * MIB).is_bounded && !limited(200 * MIB).is_bounded);
-        assert_eq!(limited(50 * MIB), Plan { trigger: 100 * MIB, goal: 100 * MIB, is_bounded: true });
+        assert_eq!(limited(50 * MIB).goal, 100 * MIB / 16 * 17);
+        assert!(limited(50 * MIB).is_bounded);
         assert_eq!(plan(Inputs { bound: MIB, ..inputs(0) }).goal, MIB, "a limit below the minimum heap");
         assert_eq!(bound(UNLIMITED, 10, 5), UNLIMITED);
         assert_eq!(bound(128 * MIB, 110 * MIB, 100 * MIB), 117 * MIB);

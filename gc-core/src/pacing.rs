@@ -181,6 +181,12 @@ impl Pacing {
         not_before != 0 && now() < not_before
     }
 
+    /// Whether the last cycles took all of the collector's share of the CPU: nobody assists in the next.
+    #[inline]
+    pub(crate) fn is_limited(&self) -> bool {
+        self.not_before.load(Ordering::Relaxed) != 0
+    }
+
     /// A mutator had this many bytes born black.
     pub(crate) fn add_born_black(&self, bytes: u64) {
         self.born_black.fetch_add(bytes, Ordering::Relaxed);

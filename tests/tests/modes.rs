@@ -94,6 +94,49 @@ fn a_step_of_work_is_a_slice_too() {
 }
 
 #[test]
+fn a_long_slice_is_scanned_in_parts() {
+    let heap = LocalHeap::with_config(Config::new().threads(false).automatic(false));
+    let mut mutator = heap.mutator().unwrap();
+    const N: usize = 200_000;
+    let root = mutator.mutate(|mc| mc.root(mc.alloc_slice((0..N).map(|_| GcCell::new(None::<Gc<'_, Node<'_>>>)))));
+    mutator.start_collection();
+    let mut slices = 0;
+    while mutator.collect_step(16 << 10) != Slice::Over {
+        // What is put into it, and taken out of it again, at whatever part of it the collector is.
+        slices += 1;
+        mutator.mutate(|mc| {
+            let slice = Gc::as_ref(root.get(mc));
+            let (from, to) = (slices * 997 % N, slices * 7919 % N);
+            slice[to].set(mc, slice[from].get());
+            slice[from].set(mc, Some(mc.alloc(Node::new(slice[(from + 1) % N].get()))));
+        });
+    }
+    assert!(slices > 90, "{} bytes of pointers in steps of 16 KiB took {slices} slices", N * 8);
+    mutator.collect();
+    mutator.mutate(|mc| {
+        for node in root.get(mc).iter().filter_map(GcCell::get) {
+            assert_eq!(node.load, [7; 6]);
+        }
+    });
+}
+
+#[test]
+fn a_scope_drives_by_time_and_by_work() {
+    let heap = LocalHeap::with_config(Config::new().threads(false).automatic(false));
+    let mut mutator = heap.mutator().unwrap();
+    mutator.scope(|scope| {
+        let local = scope.mutate(|mc| mc.local(mc.alloc(Node::new(None))));
+        heap.start_collection();
+        while scope.collect_step(usize::MAX) != Slice::Over {}
+        heap.start_collection();
+        let soon = std::time::Instant::now() + Duration::from_secs(100);
+        while scope.collect_until(soon) != Slice::Over {}
+        assert_eq!(scope.mutate(|mc| local.get(mc).load), [7; 6]);
+    });
+    assert_eq!(heap.statistics().cycles, 2);
+}
+
+#[test]
 fn mutators_of_a_shared_heap_drive_in_turns() {
     let heap = Heap::with_config(Config::new().threads(false).min_heap(1 << 20));
     std::thread::scope(|threads| {

@@ -20,7 +20,7 @@ use crate::sync::{Arc, Ordering, thread};
 
 /// As a cache that has nothing to put back and does not sweep.
 fn take_partial(bucket: &Bucket) -> Option<SpanId> {
-    match bucket.next(4, false, &mut Vec::new()).unwrap() {
+    match bucket.next(4, false, false, &mut Vec::new()).unwrap() {
         Next::Swept(id) => Some(id),
         Next::Unswept(_) => unreachable!("no sweep is asked for"),
         Next::Room { room, .. } => {

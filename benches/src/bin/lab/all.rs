@@ -46,7 +46,7 @@ const RUNS: &[Run] = &[
     Run { full: "drops 1000000 3", quick: "drops 200000 1", heaps: BOTH },
     Run { full: "limit_guest 64 12", quick: "limit_guest 64 4", heaps: BOTH },
     Run { full: "soft_limit 1000000 3", quick: "soft_limit 200000 1", heaps: BOTH },
-    Run { full: "frames 200 4096 20", quick: "frames 50 1024 3", heaps: BOTH },
+    Run { full: "frames 200 16384 20", quick: "frames 50 1024 3", heaps: BOTH },
     Run { full: "weak_cache 200000 5", quick: "weak_cache 200000 2", heaps: BOTH },
 ];
 

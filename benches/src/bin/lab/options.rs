@@ -180,7 +180,7 @@ pub(crate) enum Workload {
         #[arg(default_value_t = 200)]
         live_mib: u64,
         /// Objects of 128 bytes made in a frame.
-        #[arg(default_value_t = 4096)]
+        #[arg(default_value_t = 16384)]
         per_frame: u64,
         /// For how long.
         #[arg(default_value_t = 20)]
