@@ -22,7 +22,7 @@ use crate::sync::Mutex;
 /// let scripts = LocalHeap::with_config(Config::new().budget(&tenant));
 /// let documents = Heap::with_config(Config::new().budget(&tenant).hard_limit(16 << 20));
 /// let mut mutator = scripts.mutator().unwrap();
-/// let list = mutator.mutate(|mc| mc.root(mc.alloc_slice(0..1_000_000_u64)));
+/// let list = mutator.mutate(|mc| mc.root(mc.alloc_slice(0..2_000_000_u32)));
 /// assert!(tenant.used() > 8_000_000);
 /// drop((list, mutator, scripts));
 /// assert!(tenant.used() < 1_000_000);

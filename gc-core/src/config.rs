@@ -83,19 +83,17 @@ impl Config {
     /// [events](crate::Event).
     ///
     /// ```
-    /// use gc_core::{AllocCause, Config, LocalHeap, Root};
+    /// use gc_core::{AllocCause, AllocError, Config, LocalHeap};
     ///
     /// let heap = LocalHeap::with_config(Config::new().hard_limit(8 << 20));
     /// let mut mutator = heap.mutator().unwrap();
     /// let mut kept = Vec::new();
-    /// let error = loop {
-    ///     let made = mutator.mutate(|mc| Ok(mc.root(mc.try_alloc_slice((0..1000_u64).into_iter().collect::<Vec<_>>())?)));
-    ///     match made {
+    /// let error: AllocError = loop {
+    ///     match mutator.mutate(|mc| Ok(mc.root(mc.try_alloc([0_u64; 1000])?))) {
     ///         Ok(root) => kept.push(root),
     ///         Err(error) => break error,
     ///     }
     /// };
-    /// # let _: &Vec<Root<[u64], gc_core::Owned>> = &kept;
     /// assert!(error.cause == AllocCause::Limit && kept.len() > 800);
     /// kept.clear(); // the host lets go of the guest's objects, and goes on
     /// mutator.collect();
