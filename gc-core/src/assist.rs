@@ -33,6 +33,8 @@ pub(crate) struct Progress {
     scanned: AtomicUsize,
     /// Bytes that are expected to be scanned in all. Written by the collector before H1, read by mutators.
     expected: AtomicUsize,
+    /// .. and those in use at that moment. As `expected`.
+    most: AtomicUsize,
     /// Bytes that the collector's threads scanned and no mutator has used up. Written by both.
     credit: AtomicUsize,
     /// Nanoseconds that mutators assisted, ever. Written by them, read by the collector.
@@ -44,6 +46,7 @@ impl Progress {
         Progress {
             scanned: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
             credit: AtomicUsize::new(0),
             assisted_ns: AtomicU64::new(0),
         }
@@ -53,6 +56,7 @@ impl Progress {
     pub(crate) fn begin(&self, heap_bytes: usize) {
         let last = self.scanned.swap(0, Ordering::Relaxed);
         self.expected.store(if last == 0 { heap_bytes } else { last }, Ordering::Relaxed);
+        self.most.store(heap_bytes, Ordering::Relaxed);
         self.credit.store(0, Ordering::Relaxed);
     }
 
@@ -90,6 +94,7 @@ impl Progress {
     fn inputs(&self, heap: &HeapCore) -> AssistInputs {
         AssistInputs {
             expected: self.expected.load(Ordering::Relaxed),
+            most: self.most.load(Ordering::Relaxed),
             scanned: self.scanned.load(Ordering::Relaxed),
             heap: heap.heap_bytes(),
             goal: heap.pacing.goal(),

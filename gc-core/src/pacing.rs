@@ -64,8 +64,9 @@ struct State {
     goal_limit: usize,
     history: History,
     limiter: Limiter,
-    /// `estimate_live` of the last cycle.
+    /// `estimate_live` of the last cycle, and its `survival`.
     live_objects: usize,
+    survival: usize,
     external: usize,
     roots: usize,
     /// Of the last cycle: what was taken in all, and what of it was used.
@@ -87,7 +88,8 @@ impl State {
             growth,
             min_heap,
             bound: bound(limit, self.taken, self.used),
-            allocated_per_live: self.history.allocated_per_live(),
+            allocated_per_scanned: self.history.allocated_per_scanned(),
+            survival: self.survival,
         };
         self.report = PacerReport::new(inputs, plan(inputs));
         self.report
@@ -133,6 +135,7 @@ impl Pacing {
             history: History::default(),
             limiter: Limiter::default(),
             live_objects: 0,
+            survival: 0,
             external: 0,
             roots: 0,
             taken: 0,
@@ -219,14 +222,14 @@ impl Pacing {
     /// A cycle is over. What was decided.
     pub(crate) fn cycle_over(&self, found: CycleFound) -> (PacerReport, Retained) {
         let mut state = self.state.lock();
-        let live = estimate_live(found.objects, state.live_objects);
-        state.live_objects = live;
+        state.survival = found.objects.survival(state.live_objects);
+        state.live_objects = estimate_live(found.objects, state.live_objects);
         state.external = found.external;
         state.roots = found.roots;
         state.taken = found.taken;
         state.goal_limit = found.goal_limit;
         state.used = found.objects.live.saturating_add(found.external);
-        state.history.add(found.during, live.saturating_add(found.external));
+        state.history.add(found.during, found.objects.marked().saturating_add(found.external));
         let report = state.plan();
         let share = state.settings.max_share;
         let pause = state.limiter.passed(found.wall, found.processors, found.busy, share);

@@ -17,6 +17,7 @@
 //! numbers: gc-core::assist::Progress::assisted_ns
 //! numbers: gc-core::assist::Progress::credit
 //! numbers: gc-core::assist::Progress::expected
+//! numbers: gc-core::assist::Progress::most
 //! numbers: gc-core::assist::Progress::scanned
 //! numbers: gc-core::record::Counts::barrier_hits
 //! numbers: gc-core::record::Counts::shaded
