@@ -18,6 +18,7 @@ use crate::mode::Mode;
 use crate::mutator::Mutation;
 use crate::record::Record;
 use crate::stats::Cause;
+use crate::sync::yield_now;
 use crate::trace::{Storable, Trace};
 use crate::type_info::{LEAF, Sized_, Slice, SliceLayout, TypeInfo};
 
@@ -343,8 +344,13 @@ impl Record {
         if is_limit(&slot) {
             self.heap.refused();
         }
+        let in_trace = self.mode() == Mode::Trace;
+        if !in_trace && self.heap.waits_for_its_runner() {
+            // Far beyond the goal, and there is nothing to assist with: the collector's thread may wait for a processor.
+            yield_now();
+        }
         self.recorder.lock().interrupted(Cause::Refill, since.elapsed());
-        if self.mode() == Mode::Trace {
+        if in_trace {
             self.assist(since);
         }
         slot

@@ -31,6 +31,9 @@ const MOST_RESERVE: usize = 4 << 20;
 /// .. the smallest of a limit with room, and a part of the limit in between.
 const LEAST_RESERVE: usize = 64 << 10;
 const RESERVE_PART: usize = 16;
+/// A heap this part above its goal is far beyond it: cycles end within a few percent unless the collector's thread waits for a
+/// processor.
+const FAR_BEYOND: usize = 4;
 /// Less than this part of the limit malloc may keep.
 const SLACK_PART: usize = 16;
 /// A reserve below this is none: what is left is soon gone.
@@ -133,6 +136,13 @@ impl HeapCore {
         if self.limits.quota.headroom() < self.limits.reserve.load(Ordering::Relaxed) {
             self.ask_for_emergency();
         }
+    }
+
+    /// Whether the heap has outgrown its goal by far, and a thread of the collector's is to do something about it.
+    pub(crate) fn waits_for_its_runner(&self) -> bool {
+        let goal = self.pacing.goal();
+        let is_far = self.heap_bytes() > goal.saturating_add(goal / FAR_BEYOND);
+        is_far && self.config.threads && self.pacing.is_automatic() && !self.pacing.is_limited()
     }
 
     /// Asks for an emergency collection (L1, L2), unless one is on its way.
