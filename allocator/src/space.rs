@@ -89,7 +89,7 @@ loom::lazy_static! {
 
 /// Pages of the global space in a loom model.
 #[cfg(loom)]
-const LOOM_PAGES: usize = 8;
+const LOOM_PAGES: usize = 12;
 
 impl Space {
     /// The process-wide space; the first call reserves it.

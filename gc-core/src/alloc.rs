@@ -79,6 +79,19 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
     /// Allocates `value` in spans of `info`, which is one of `T`s.
     #[inline]
     pub(crate) fn alloc_as<T: Trace<'gc>>(&self, info: &'static TypeInfo, value: T) -> Gc<'gc, T> {
+        self.try_alloc_as(info, value).unwrap_or_else(|error| out_of_memory(error))
+    }
+
+    /// As [`alloc_as`](Mutation::alloc_as).
+    ///
+    /// # Errors
+    /// When there is no memory; `value` is dropped then.
+    #[inline]
+    pub(crate) fn try_alloc_as<T: Trace<'gc>>(
+        &self,
+        info: &'static TypeInfo,
+        value: T,
+    ) -> Result<Gc<'gc, T>, AllocError> {
         let record = self.record();
         let slot = Sized_::<T>::CLASS.and_then(|class| {
             // SAFETY: inside a region; no other reference to the cache lives.
@@ -87,11 +100,9 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
         });
         let slot = match slot {
             Some(slot) => slot,
-            None => record
-                .slot_slow(info.owner(), Sized_::<T>::CLASS, size_of::<T>(), align_of::<T>())
-                .unwrap_or_else(|error| out_of_memory(error)),
+            None => record.slot_slow(info.owner(), Sized_::<T>::CLASS, size_of::<T>(), align_of::<T>())?,
         };
-        self.place(slot, value)
+        Ok(self.place(slot, value))
     }
 
     /// Allocates a slice of the items of an iterator that knows its length. If the iterator ends early, the slice is
@@ -163,7 +174,7 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
         self.slice_slot(capacity)
     }
 
-    fn slice_slot<T: Trace<'gc>>(&self, capacity: usize) -> Result<SliceBuilder<'gc, T>, AllocError> {
+    pub(crate) fn slice_slot<T: Trace<'gc>>(&self, capacity: usize) -> Result<SliceBuilder<'gc, T>, AllocError> {
         let record = self.record();
         let align = SliceLayout::<T>::ALIGN;
         let Some(size) = SliceLayout::<T>::size(capacity) else {
@@ -364,6 +375,6 @@ fn is_limit(slot: &Result<NonNull<u8>, AllocError>) -> bool {
 
 #[cold]
 #[inline(never)]
-fn out_of_memory(error: AllocError) -> ! {
+pub(crate) fn out_of_memory(error: AllocError) -> ! {
     panic!("{error}; `try_alloc` gives an error instead")
 }

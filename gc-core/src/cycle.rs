@@ -38,6 +38,7 @@ use crate::record::Record;
 use crate::stats::CycleReport;
 use crate::sync::yield_now;
 use crate::team::{Marking, Team};
+use crate::tracer::Unsettled;
 use crate::weak::WeakSlot;
 
 /// Spans swept in one step: some ten microseconds' work.
@@ -132,6 +133,8 @@ pub(crate) struct Collector {
     asked: Vec<Arc<Record>>,
     /// Slots of weak references that are to be settled.
     weak_slots: Vec<NonNull<()>>,
+    /// Other objects that are to be settled.
+    to_settle: Vec<Unsettled>,
     /// Hand-ins seen when the wave that is on was requested.
     handed_in: u64,
     report: CycleReport,
@@ -171,6 +174,7 @@ impl Collector {
             phase: Phase::Rest,
             asked: Vec::new(),
             weak_slots: Vec::new(),
+            to_settle: Vec::new(),
             handed_in: 0,
             report: CycleReport::default(),
             part: now,
@@ -305,7 +309,12 @@ impl Collector {
                     // SAFETY: a slot that was scanned in this cycle, and nothing is swept yet.
                     unsafe { WeakSlot::<()>::settle(slot, |target| heap.space.is_marked(target)) };
                 }
-                if left == 0 {
+                let objects_left = self.to_settle.len().saturating_sub(SETTLE_BATCH / 16);
+                for Unsettled { object, how } in self.to_settle.drain(objects_left..) {
+                    // SAFETY: as above, and what it said of itself.
+                    unsafe { how(object, heap.space) };
+                }
+                if left == 0 && objects_left == 0 {
                     self.report.mark = self.take_time();
                     self.report.ended_at = heap.heap_bytes();
                     self.ask(heap, if heap.shared { Handshake::Ended } else { Handshake::Finish });
@@ -329,6 +338,7 @@ impl Collector {
                     let found = self.team.end();
                     self.report.marked = found.marked;
                     self.weak_slots = found.weak_slots;
+                    self.to_settle = found.to_settle;
                     self.report.weak_slots = self.weak_slots.len();
                     self.phase = Phase::Settle;
                 } else {
@@ -461,6 +471,13 @@ impl Collector {
     /// Waves of the cycle that is on, for models.
     pub(crate) fn waves(&self) -> u32 {
         self.report.waves
+    }
+
+    /// Settles all that is to be settled; asks for the first handshake of the end. For models.
+    pub(crate) fn settle(&mut self, heap: &HeapCore) {
+        while self.phase == Phase::Settle {
+            self.step(heap, &mut Budget::unbounded());
+        }
     }
 
     /// Marks to Done; asks for the first handshake of the end. For models.

@@ -23,6 +23,7 @@ use allocator::{PageId, Space};
 use crate::shade::Marked;
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::sync::{AtomicUsize, Ordering, fence_after_rmw};
+use crate::tracer::Unsettled;
 use crate::type_info::SILENT;
 
 /// The page is in the grey queue: a bit of the page's flags that the allocator leaves to us.
@@ -58,6 +59,8 @@ pub(crate) struct MarkerSink {
     pub(crate) marked: u64,
     /// Slots of weak references scanned in this cycle.
     pub(crate) weak_slots: Vec<NonNull<()>>,
+    /// Other objects scanned in this cycle that are to be settled.
+    pub(crate) to_settle: Vec<Unsettled>,
     /// The page that this marker holds and will look at again: what it marks there itself needs no queue (I1).
     held: Option<PageId>,
     /// Whether it marked something on `held`.
@@ -69,7 +72,7 @@ unsafe impl Send for MarkerSink {}
 
 impl MarkerSink {
     pub(crate) fn new(worker: Worker<PageId>) -> Self {
-        MarkerSink { worker, marked: 0, weak_slots: Vec::new(), held: None, again: false }
+        MarkerSink { worker, marked: 0, weak_slots: Vec::new(), to_settle: Vec::new(), held: None, again: false }
     }
 
     /// From now on this marker holds `page`.

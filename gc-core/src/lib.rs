@@ -115,7 +115,7 @@ pub use stats::{Cause, CycleReport, Distribution, Statistics};
 pub use thin::{Thin, ThinTarget};
 pub use trace::{BrandedBy, DynFrom, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
 pub use tracer::Tracer;
-pub use weak::{Weak, WeakRoot};
+pub use weak::{Interner, Weak, WeakRoot};
 
 /// For the model of the protocol, which has the same modes and handshakes.
 #[doc(hidden)]

@@ -23,6 +23,7 @@ mod registry;
 mod roots;
 mod termination;
 mod weak;
+mod weak_table;
 mod words;
 
 use std::sync::Arc;
@@ -178,6 +179,12 @@ impl Cycle {
     fn mark_once(&mut self) {
         let collector = self.collector.as_mut().expect("given back at the end");
         while collector.team.mark(&mut Budget::unbounded()).is_none() {}
+    }
+
+    /// Settles what was found, after Done; asks for H4 then.
+    fn settle(&mut self) {
+        let collector = self.collector.as_mut().expect("given back at the end");
+        collector.settle(&self.core);
     }
 
     /// Marks to Done.

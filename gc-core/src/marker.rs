@@ -19,7 +19,7 @@ use crate::grey::{GreyQueue, MarkerSink, begin_scan};
 use crate::shade::Shades;
 use crate::sync::deque::Worker;
 use crate::team::Sleepers;
-use crate::tracer::{Sink, Tracer, abort_if_trace_panics};
+use crate::tracer::{Sink, Tracer, Unsettled, abort_if_trace_panics};
 use crate::type_info::{PART, PageBits, TypeInfo};
 
 /// Bytes of objects scanned before the others hear of it.
@@ -65,6 +65,8 @@ pub(crate) struct Findings {
     pub(crate) marked: u64,
     /// Slots of weak references, to be settled.
     pub(crate) weak_slots: Vec<NonNull<()>>,
+    /// Other objects to be settled.
+    pub(crate) to_settle: Vec<Unsettled>,
 }
 
 // SAFETY: addresses; what they name is the collector's to read.
@@ -74,11 +76,17 @@ impl Findings {
     /// Adds what another marker found.
     pub(crate) fn add(&mut self, other: Findings) {
         self.marked += other.marked;
-        if self.weak_slots.is_empty() {
-            self.weak_slots = other.weak_slots;
-        } else {
-            self.weak_slots.extend(other.weak_slots);
-        }
+        add(&mut self.weak_slots, other.weak_slots);
+        add(&mut self.to_settle, other.to_settle);
+    }
+}
+
+/// Adds `more`, without a copy if there is nothing yet.
+fn add<T>(all: &mut Vec<T>, more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
     }
 }
 
@@ -136,7 +144,11 @@ impl Marker {
     /// What it found since this was asked last.
     pub(crate) fn take_found(&mut self) -> Findings {
         let sink = self.sink();
-        Findings { marked: std::mem::take(&mut sink.marked), weak_slots: std::mem::take(&mut sink.weak_slots) }
+        Findings {
+            marked: std::mem::take(&mut sink.marked),
+            weak_slots: std::mem::take(&mut sink.weak_slots),
+            to_settle: std::mem::take(&mut sink.to_settle),
+        }
     }
 
     /// Marks until neither its own queue, nor the mutators' batches, nor another marker's queue has anything, or the budget is

@@ -23,14 +23,14 @@ use crate::trace::{BrandedBy, DynFrom, GcDyn, Pointee, Rebrand, Storable, Trace}
 use crate::tracer::Tracer;
 use crate::type_info::{Behind, Dynamic, SliceLayout, TypeInfo};
 
-/// What a [`Thin`] can point to: slices, `str`, and `dyn Trait` after [`gc_dyn!`](crate::gc_dyn).
+/// What a [`Thin`] can point to: slices, `str`, `dyn Trait` after [`gc_dyn!`](crate::gc_dyn), and what is sized.
 ///
 /// # Safety
 ///
 /// `fatten` returns the pointer to the whole object of which the argument is the address.
 #[diagnostic::on_unimplemented(
     message = "there is no thin pointer to `{Self}`",
-    note = "a `Gc` to a sized type is one word as it is; for a `dyn Trait` of your own: `gc_dyn!(Trait)`"
+    note = "for a `dyn Trait` of your own: `gc_dyn!(Trait)`"
 )]
 pub unsafe trait ThinTarget {
     /// The fat pointer.
@@ -39,6 +39,14 @@ pub unsafe trait ThinTarget {
     /// `object` is the address of a live object of this type, as a [`Thin`] keeps it.
     #[doc(hidden)]
     unsafe fn fatten(object: NonNull<()>) -> NonNull<Self>;
+}
+
+// SAFETY: the address is all there is to the pointer.
+unsafe impl<T> ThinTarget for T {
+    #[inline(always)]
+    unsafe fn fatten(object: NonNull<()>) -> NonNull<Self> {
+        object.cast()
+    }
 }
 
 // SAFETY: finds the length where `type_info` has put it.

@@ -26,6 +26,16 @@ use crate::trace::Trace;
 /// they are still in the first-level cache (64 bytes each).
 const EDGES: usize = if cfg!(loom) { 2 } else { 128 };
 
+/// Settles an object that was scanned in this cycle, between Done and H4.
+pub(crate) type SettleFn = unsafe fn(NonNull<()>, &Space);
+
+/// An object with weak references in it, to be settled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unsettled {
+    pub(crate) object: NonNull<()>,
+    pub(crate) how: SettleFn,
+}
+
 /// Where edges go.
 pub(crate) enum Sink {
     /// A marker thread's: mark and queue.
@@ -111,6 +121,13 @@ impl<'gc> Tracer<'gc> {
     pub(crate) fn weak_slot(&mut self, slot: NonNull<()>) {
         if let Sink::Marker(sink) = &mut self.sink {
             sink.weak_slots.push(slot);
+        }
+    }
+
+    /// Takes an object that `how` is to be called of when marking is done. As [`weak_slot`](Tracer::weak_slot).
+    pub(crate) fn settle_later(&mut self, object: NonNull<()>, how: SettleFn) {
+        if let Sink::Marker(sink) = &mut self.sink {
+            sink.to_settle.push(Unsettled { object, how });
         }
     }
 

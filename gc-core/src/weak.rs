@@ -11,6 +11,11 @@
 //!
 //! [`ShadeSink::try_shade`]: crate::shade::ShadeSink::try_shade
 
+mod interner;
+mod table;
+
+pub use interner::Interner;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -22,6 +27,7 @@ use crate::gc::Gc;
 use crate::kind::{Kind, Shared};
 use crate::mode::Mode;
 use crate::mutator::Mutation;
+use crate::record::Record;
 use crate::root::Handle;
 use crate::sync::{AtomicPtr, Ordering};
 use crate::trace::{BrandedBy, Pointee, Rebrand, Storable, Trace};
@@ -43,6 +49,13 @@ pub(crate) struct WeakSlot<'gc, T: ?Sized + 'gc> {
 unsafe impl<T: ?Sized + Send + Sync> Send for WeakSlot<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: ?Sized + Send + Sync> Sync for WeakSlot<'_, T> {}
+
+/// Whether the target of a weak reference that is not (yet) emptied is there for the region to have; if so it is kept alive
+/// for as long as the region lasts (W2).
+#[inline(always)]
+fn is_kept(record: &Record, target: NonNull<()>) -> bool {
+    !matches!(record.mode(), Mode::Rooted | Mode::Trace) || record.try_shade(target)
+}
 
 /// All slots are of one type to the collector.
 const SLOTS: &TypeInfo = Sized_::<'static, WeakSlot<'static, ()>>::INFO;
@@ -146,8 +159,7 @@ impl<'gc, T: ?Sized> Weak<'gc, T> {
         let slot = Gc::as_ref(self.0);
         // Acquire: pairs with the Release in `settle`.
         let target = NonNull::new(slot.target.load(Ordering::Acquire))?;
-        let record = mc.record();
-        if matches!(record.mode(), Mode::Rooted | Mode::Trace) && !record.try_shade(target) {
+        if !is_kept(mc.record(), target) {
             return None;
         }
         let fat: Fat = [target.as_ptr(), slot.metadata];

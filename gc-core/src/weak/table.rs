@@ -1,0 +1,555 @@
+//! A hash table of weak references: what [`Interner`](crate::Interner) and the weak maps keep their entries in.
+//!
+//! Linear hashing (W. Litwin, "Linear hashing: a new tool for file and table addressing", VLDB 1980): buckets of a fixed
+//! number of entries, each an object of its own, with overflow buckets chained to them; the table grows by splitting one
+//! bucket at a time and shrinks by merging one. So no operation moves more than one chain's entries, whatever the table
+//! holds. An entry is the target's address, 32 bits of its hash (so that nothing that moves or misses looks at objects), and a
+//! payload that the bucket holds strongly. One byte of the hash stands with those of the bucket's other entries, to be
+//! compared all at once.
+//!
+//! T1. Entries are changed by mutators under the table's lock (a local heap needs none: it has one mutator, and no user code
+//!     runs in here), but for one thing: between Done and H4 the collector empties the entries of white targets, and takes
+//!     them off the count. No mutator touches those: at Done a white target is lost to it (`weak` W3).
+//! T2. A bucket that marking reached is scanned once in the cycle and put on the list of those to settle. A bucket that is
+//!     born black is on no list, so what is moved into it is upgraded first, as what is newly put there is held: no target
+//!     in it is white at Done.
+//! T3. The directory is read by markers at any time: it consists of `GcCell`s. All memory a step needs is allocated before it
+//!     moves the first entry; a step that gets none is left for later, and nothing is lost.
+//! T4. The directory has a cell for each bucket: it grows before their number does, and never shrinks.
+
+use std::ptr::NonNull;
+
+use allocator::{AllocError, Space};
+use parking_lot::lock_api::RawRwLock as _;
+
+use crate::cell::{GcCell, Word};
+use crate::gc::Gc;
+use crate::kind::Kind;
+use crate::mutator::Mutation;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, RawRwLock};
+use crate::thin::Thin;
+use crate::trace::Trace;
+use crate::tracer::Tracer;
+use crate::type_info::Sized_;
+
+/// Entries of a bucket: as many as make it three cache lines, two of which a search reads.
+const ENTRIES: usize = 13;
+/// Words of tags, of which the last has room for more.
+const TAG_WORDS: usize = 2;
+/// Buckets in one piece of the directory: 16 KiB.
+const LEAF: usize = if cfg!(loom) { 2 } else { 2048 };
+/// Pieces after the first: for some 130 million entries. Beyond that chains grow.
+const LEAVES: usize = 4096;
+/// The table grows above so many entries to a bucket, on average ..
+const HIGH: usize = 8;
+/// .. and shrinks below so many.
+const LOW: usize = 3;
+
+const _: () = assert!(2 * LOW < HIGH, "a merge is not undone by the next split");
+
+/// What stands beside a target.
+pub(crate) trait Payload<'gc>: Trace<'gc> + 'gc {
+    /// Of an entry without target.
+    fn vacant() -> Self;
+
+    /// Becomes what `other` is, which becomes vacant.
+    fn take_from<S: Kind>(&self, mc: &Mutation<'gc, S>, other: &Self);
+
+    /// Becomes vacant. Called by the collector, of an entry whose target has died.
+    fn settle(&self);
+}
+
+impl<'gc> Payload<'gc> for () {
+    fn vacant() -> Self {}
+
+    fn take_from<S: Kind>(&self, _: &Mutation<'gc, S>, (): &Self) {}
+
+    fn settle(&self) {}
+}
+
+/// Entries in a table, in an object of its own: buckets hold it.
+pub(crate) struct Count {
+    /// Added to by mutators, taken from by them and by the collector (all Relaxed: a number).
+    entries: AtomicUsize,
+}
+
+// SAFETY: holds no `Gc`.
+unsafe impl<'gc> Trace<'gc> for Count {
+    const HOLDS_GC: bool = false;
+
+    fn trace(&self, _: &mut Tracer<'gc>) {}
+}
+
+/// Some entries, and the bucket that has more of the same chain.
+#[repr(C)]
+pub(crate) struct Bucket<'gc, P> {
+    /// The high byte of each entry's hash; left as it is when the entry is emptied. Written and read under the lock (T1).
+    tags: [AtomicU64; TAG_WORDS],
+    /// Null: no entry. Written under the lock, and by the collector (T1; Release), read by mutators (Acquire).
+    targets: [AtomicPtr<()>; ENTRIES],
+    next: GcCell<'gc, Option<Gc<'gc, Bucket<'gc, P>>>>,
+    /// As `tags`.
+    hashes: [AtomicU32; ENTRIES],
+    count: Gc<'gc, Count>,
+    payloads: [P; ENTRIES],
+}
+
+const _: () = assert!(cfg!(loom) || size_of::<Bucket<'static, ()>>() == 3 * 64);
+
+// SAFETY: every pointer but the weak ones is shown, and the bucket itself, so that those are settled.
+unsafe impl<'gc, P: Payload<'gc>> Trace<'gc> for Bucket<'gc, P> {
+    const HOLDS_GC: bool = true;
+
+    fn trace(&self, tracer: &mut Tracer<'gc>) {
+        tracer.settle_later(NonNull::from(self).cast(), settle::<P>);
+        tracer.field(&self.next);
+        tracer.field(&self.count);
+        for payload in &self.payloads {
+            tracer.field(payload);
+        }
+    }
+}
+
+/// Empties the entries whose targets are white.
+///
+/// # Safety
+/// `bucket` is a live `Bucket<'gc, P>`; between Done and H4.
+unsafe fn settle<'gc, P: Payload<'gc>>(bucket: NonNull<()>, space: &Space) {
+    // SAFETY: by contract.
+    let bucket = unsafe { bucket.cast::<Bucket<'gc, P>>().as_ref() };
+    let mut lost = 0;
+    for (target, payload) in bucket.targets.iter().zip(&bucket.payloads) {
+        // Acquire: pairs with `put`, whose target's mark is looked at.
+        let addr = target.load(Ordering::Acquire).addr();
+        if addr != 0 && !space.is_marked(addr) {
+            payload.settle();
+            // Release: pairs with the load in `target`; H4 orders it too.
+            target.store(std::ptr::null_mut(), Ordering::Release);
+            lost += 1;
+        }
+    }
+    if lost != 0 {
+        bucket.count.entries.fetch_sub(lost, Ordering::Relaxed);
+    }
+}
+
+/// The place of a hash's tag in a word of tags.
+const fn tag_of(hash: u32) -> u64 {
+    (hash >> 24) as u64
+}
+
+impl<'gc, P: Payload<'gc>> Bucket<'gc, P> {
+    fn alloc<S: Kind>(
+        mc: &Mutation<'gc, S>,
+        count: Gc<'gc, Count>,
+        next: Option<Gc<'gc, Self>>,
+    ) -> Result<Gc<'gc, Self>, AllocError> {
+        mc.try_alloc_as(
+            Sized_::<'gc, Self>::INFO,
+            Bucket {
+                tags: std::array::from_fn(|_| AtomicU64::new(0)),
+                targets: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+                next: GcCell::new(next),
+                count,
+                hashes: std::array::from_fn(|_| AtomicU32::new(0)),
+                payloads: std::array::from_fn(|_| P::vacant()),
+            },
+        )
+    }
+
+    /// Places that may have this tag, as the high bits of bytes, for each word of tags. All that have it, and now and then one
+    /// that has not.
+    #[inline(always)]
+    fn matches(&self, word: usize, tag: u64) -> u64 {
+        const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+        // Relaxed: under the lock.
+        let differs = self.tags[word].load(Ordering::Relaxed) ^ (tag * LOW_BITS);
+        let rest = ENTRIES - word * 8; // entries from this word on
+        let all = if rest >= 8 { u64::MAX } else { (1 << (rest * 8)) - 1 };
+        differs.wrapping_sub(LOW_BITS) & !differs & (LOW_BITS << 7) & all
+    }
+
+    /// The target of an entry, kept alive for the region; `None` if there is none or it is lost.
+    #[inline(always)]
+    fn target<S: Kind>(&self, mc: &Mutation<'gc, S>, place: usize) -> Option<NonNull<()>> {
+        // Acquire: pairs with `put` and `settle`.
+        let target = NonNull::new(self.targets[place].load(Ordering::Acquire))?;
+        super::is_kept(mc.record(), target).then_some(target)
+    }
+
+    fn hash(&self, place: usize) -> u32 {
+        self.hashes[place].load(Ordering::Relaxed) // under the lock
+    }
+
+    fn is_free(&self, place: usize) -> bool {
+        // Acquire: pairs with `settle`, which makes the payload vacant before.
+        self.targets[place].load(Ordering::Acquire).is_null()
+    }
+
+    /// Places with an entry.
+    fn used(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..ENTRIES).filter(|&place| !self.is_free(place))
+    }
+
+    /// Makes an entry at a free place.
+    fn put<S: Kind>(
+        &self,
+        mc: &Mutation<'gc, S>,
+        place: usize,
+        hash: u32,
+        target: NonNull<()>,
+        fill: impl FnOnce(&Mutation<'gc, S>, &P),
+    ) {
+        let (word, shift) = (&self.tags[place / 8], place % 8 * 8);
+        // Relaxed: under the lock.
+        let tags = word.load(Ordering::Relaxed) & !(0xFF << shift) | tag_of(hash) << shift;
+        word.store(tags, Ordering::Relaxed);
+        self.hashes[place].store(hash, Ordering::Relaxed);
+        fill(mc, &self.payloads[place]);
+        // Release: pairs with `target` and `settle`.
+        self.targets[place].store(target.as_ptr(), Ordering::Release);
+    }
+
+    /// Empties a place. Its target was upgraded.
+    fn clear(&self, place: usize) {
+        // Relaxed: under the lock; the collector does nothing about a target that is marked.
+        self.targets[place].store(std::ptr::null_mut(), Ordering::Relaxed);
+    }
+}
+
+/// A chain's buckets.
+struct Chain<'gc, P>(Option<Gc<'gc, Bucket<'gc, P>>>);
+
+impl<'gc, P: Payload<'gc>> Iterator for Chain<'gc, P> {
+    type Item = Gc<'gc, Bucket<'gc, P>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bucket = self.0?;
+        self.0 = bucket.next.get();
+        Some(bucket)
+    }
+}
+
+/// The free places of a chain.
+fn free_places<'gc, P: Payload<'gc>>(
+    first: Gc<'gc, Bucket<'gc, P>>,
+) -> impl Iterator<Item = (Gc<'gc, Bucket<'gc, P>>, usize)> {
+    Chain(Some(first))
+        .flat_map(|bucket| (0..ENTRIES).filter(move |&place| bucket.is_free(place)).map(move |place| (bucket, place)))
+}
+
+type Slot<'gc, P> = GcCell<'gc, Option<Gc<'gc, Bucket<'gc, P>>>>;
+type Leaf<'gc, P> = Thin<'gc, [Slot<'gc, P>]>;
+
+/// See the module documentation. Part of an object.
+pub(crate) struct WeakTable<'gc, P> {
+    /// T1.
+    lock: RawRwLock,
+    /// At least 1. Written under the lock, read under it.
+    buckets: AtomicUsize,
+    /// One less than the power of two that is at least `buckets`. As that.
+    mask: AtomicUsize,
+    /// How often an entry was added. As `buckets`.
+    additions: AtomicUsize,
+    count: Gc<'gc, Count>,
+    /// The first piece of the directory, which grows to `LEAF` ..
+    first: GcCell<'gc, Leaf<'gc, P>>,
+    /// .. and the others.
+    others: GcCell<'gc, Option<Thin<'gc, [GcCell<'gc, Option<Leaf<'gc, P>>>]>>>,
+}
+
+// SAFETY: every pointer is shown.
+unsafe impl<'gc, P: Payload<'gc>> Trace<'gc> for WeakTable<'gc, P> {
+    const HOLDS_GC: bool = true;
+
+    fn trace(&self, tracer: &mut Tracer<'gc>) {
+        tracer.field(&self.count);
+        tracer.field(&self.first);
+        tracer.field(&self.others);
+    }
+}
+
+/// Holds a table's lock, of a shared heap.
+pub(crate) struct Reading<'a>(Option<&'a RawRwLock>);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if let Some(lock) = self.0 {
+            // SAFETY: `WeakTable::read` has locked it.
+            unsafe { lock.unlock_shared() }
+        }
+    }
+}
+
+/// Holds a table's lock exclusively, of a shared heap.
+pub(crate) struct Writing<'a>(Option<&'a RawRwLock>);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if let Some(lock) = self.0 {
+            // SAFETY: `WeakTable::write` has locked it.
+            unsafe { lock.unlock_exclusive() }
+        }
+    }
+}
+
+/// A slice of `len` cells that begins with the content of `old`.
+fn longer<'gc, S: Kind, V: Word<'gc>>(
+    mc: &Mutation<'gc, S>,
+    old: &[GcCell<'gc, Option<V>>],
+    len: usize,
+) -> Result<Thin<'gc, [GcCell<'gc, Option<V>>]>, AllocError>
+where
+    Option<V>: Word<'gc>,
+{
+    let mut new = mc.slice_slot(len)?;
+    for cell in old {
+        new.push(GcCell::new(cell.get()));
+    }
+    for _ in old.len()..len {
+        new.push(GcCell::new(None));
+    }
+    Ok(new.finish().into())
+}
+
+impl<'gc, P: Payload<'gc>> WeakTable<'gc, P> {
+    /// An empty table, for an object that is about to be made.
+    pub(crate) fn new<S: Kind>(mc: &Mutation<'gc, S>) -> Result<Self, AllocError> {
+        let count = mc.try_alloc_as(Sized_::<'gc, Count>::INFO, Count { entries: AtomicUsize::new(0) })?;
+        let directory = longer(mc, &[], 1)?;
+        directory[0].set(mc, Some(Bucket::alloc(mc, count, None)?));
+        Ok(WeakTable {
+            lock: RawRwLock::INIT,
+            buckets: AtomicUsize::new(1),
+            mask: AtomicUsize::new(0),
+            additions: AtomicUsize::new(0),
+            count,
+            first: GcCell::new(directory),
+            others: GcCell::new(None),
+        })
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.count.entries.load(Ordering::Relaxed)
+    }
+
+    /// How often an entry was added.
+    pub(crate) fn additions(&self) -> usize {
+        self.additions.load(Ordering::Relaxed) // under the lock
+    }
+
+    /// From now on, and until the result is dropped, nobody changes an entry.
+    #[inline(always)]
+    pub(crate) fn read<S: Kind>(&self) -> Reading<'_> {
+        Reading(S::SHARED.then(|| {
+            self.lock.lock_shared();
+            &self.lock
+        }))
+    }
+
+    /// From now on, and until the result is dropped, nobody else changes or reads an entry.
+    pub(crate) fn write<S: Kind>(&self) -> Writing<'_> {
+        Writing(S::SHARED.then(|| {
+            self.lock.lock_exclusive();
+            &self.lock
+        }))
+    }
+
+    /// The directory's cell for a bucket.
+    #[inline(always)]
+    fn slot(&self, index: usize) -> &'gc Slot<'gc, P> {
+        let leaf = if index < LEAF { self.first.get() } else { self.leaf(index / LEAF - 1) };
+        let leaf = Thin::as_ref(leaf);
+        debug_assert!(index % LEAF < leaf.len(), "the directory has a cell for each bucket");
+        // SAFETY: T4: callers pass the indices of buckets, or of the one that `make_slot` has made room for.
+        unsafe { leaf.get_unchecked(index % LEAF) }
+    }
+
+    /// One of the pieces after the first.
+    #[inline(never)]
+    fn leaf(&self, place: usize) -> Leaf<'gc, P> {
+        let others = Thin::as_ref(self.others.get().expect("made with the first of them"));
+        others[place].get().expect("made with the first bucket in it")
+    }
+
+    #[inline(always)]
+    fn chain(&self, index: usize) -> Gc<'gc, Bucket<'gc, P>> {
+        self.slot(index).get().expect("each bucket is in the directory")
+    }
+
+    /// The bucket whose chain has the entries with this hash.
+    #[inline(always)]
+    fn chain_of(&self, hash: u32) -> Gc<'gc, Bucket<'gc, P>> {
+        // Relaxed, both: under the lock.
+        let (buckets, mask) = (self.buckets.load(Ordering::Relaxed), self.mask.load(Ordering::Relaxed));
+        let index = hash as usize & mask;
+        // A bucket that is not split off yet is still one with the lower half's.
+        self.chain(if index < buckets { index } else { index & (mask >> 1) })
+    }
+
+    fn set_buckets(&self, buckets: usize) {
+        // Relaxed, both: under the lock.
+        self.buckets.store(buckets, Ordering::Relaxed);
+        self.mask.store(buckets.next_power_of_two() - 1, Ordering::Relaxed);
+    }
+
+    /// The first entry with this hash that `is` it; `is` sees only targets that are kept for the region. Under the lock.
+    #[inline(always)]
+    pub(crate) fn find<S: Kind>(
+        &self,
+        mc: &Mutation<'gc, S>,
+        hash: u32,
+        mut is: impl FnMut(NonNull<()>) -> bool,
+    ) -> Option<NonNull<()>> {
+        let mut bucket = self.chain_of(hash);
+        loop {
+            for word in 0..TAG_WORDS {
+                let mut matches = bucket.matches(word, tag_of(hash));
+                while matches != 0 {
+                    let place = word * 8 + matches.trailing_zeros() as usize / 8;
+                    matches &= matches - 1;
+                    if let Some(target) = bucket.target(mc, place)
+                        && is(target)
+                    {
+                        return Some(target);
+                    }
+                }
+            }
+            bucket = bucket.next.get()?;
+        }
+    }
+
+    /// Adds an entry, whose payload `fill` makes of a vacant one. Under the lock, held exclusively.
+    ///
+    /// # Errors
+    /// When there is no memory; nothing has changed then.
+    pub(crate) fn insert<S: Kind>(
+        &self,
+        mc: &Mutation<'gc, S>,
+        hash: u32,
+        target: NonNull<()>,
+        fill: impl FnOnce(&Mutation<'gc, S>, &P),
+    ) -> Result<(), AllocError> {
+        let first = self.chain_of(hash);
+        let (bucket, place) = match free_places(first).next() {
+            Some(free) => free,
+            None => (self.add_bucket(mc, first)?, 0),
+        };
+        bucket.put(mc, place, hash, target, fill);
+        self.count.entries.fetch_add(1, Ordering::Relaxed);
+        self.additions.store(self.additions().wrapping_add(1), Ordering::Relaxed); // under the lock
+        self.adapt(mc);
+        Ok(())
+    }
+
+    /// An empty bucket, second in the chain.
+    fn add_bucket<S: Kind>(
+        &self,
+        mc: &Mutation<'gc, S>,
+        first: Gc<'gc, Bucket<'gc, P>>,
+    ) -> Result<Gc<'gc, Bucket<'gc, P>>, AllocError> {
+        let bucket = Bucket::alloc(mc, self.count, first.next.get())?;
+        first.next.set(mc, Some(bucket));
+        Ok(bucket)
+    }
+
+    /// One step towards as many buckets as suit the entries. Where there is no memory for it a later call takes it.
+    fn adapt<S: Kind>(&self, mc: &Mutation<'gc, S>) {
+        let (buckets, len) = (self.buckets.load(Ordering::Relaxed), self.len()); // under the lock
+        let _ = if len > buckets * HIGH && buckets < LEAF * (LEAVES + 1) {
+            self.split(mc, buckets)
+        } else if len < buckets * LOW && buckets > 1 {
+            self.merge(mc, buckets - 1)
+        } else {
+            Ok(())
+        };
+    }
+
+    /// Splits the entries of the bucket `new` off those of the one that they are in.
+    fn split<S: Kind>(&self, mc: &Mutation<'gc, S>, new: usize) -> Result<(), AllocError> {
+        let bit = 1 << new.ilog2();
+        let old = self.chain(new - bit);
+        let goes = |hash: u32| hash as usize & (2 * bit - 1) == new;
+        let going =
+            Chain(Some(old)).map(|bucket| bucket.used().filter(|&place| goes(bucket.hash(place))).count()).sum();
+        self.make_slot(mc, new)?;
+        let first = Bucket::alloc(mc, self.count, None)?;
+        for _ in 1..usize::div_ceil(going, ENTRIES) {
+            self.add_bucket(mc, first)?;
+        }
+        // T3: from here on nothing is allocated.
+        self.slot(new).set(mc, Some(first));
+        move_entries(mc, old, first, goes);
+        let mut last = old;
+        while let Some(bucket) = last.next.get() {
+            if bucket.used().next().is_none() {
+                last.next.set(mc, bucket.next.get());
+            } else {
+                last = bucket;
+            }
+        }
+        self.set_buckets(new + 1);
+        Ok(())
+    }
+
+    /// Puts the entries of the last bucket back to those it was split off from.
+    fn merge<S: Kind>(&self, mc: &Mutation<'gc, S>, last: usize) -> Result<(), AllocError> {
+        let bit = 1 << last.ilog2();
+        let (into, from) = (self.chain(last - bit), self.chain(last));
+        let coming: usize = Chain(Some(from)).map(|bucket| bucket.used().count()).sum();
+        let free = free_places(into).count();
+        for _ in 0..usize::div_ceil(coming.saturating_sub(free), ENTRIES) {
+            self.add_bucket(mc, into)?;
+        }
+        // T3: from here on nothing is allocated.
+        move_entries(mc, from, into, |_| true);
+        self.set_buckets(last);
+        self.slot(last).set(mc, None);
+        Ok(())
+    }
+
+    /// A cell of the directory for the bucket `index`, which is the next.
+    fn make_slot<S: Kind>(&self, mc: &Mutation<'gc, S>, index: usize) -> Result<(), AllocError> {
+        if index < LEAF {
+            let old = Thin::as_ref(self.first.get());
+            if index >= old.len() {
+                self.first.set(mc, longer(mc, old, (old.len() * 2).min(LEAF))?);
+            }
+            return Ok(());
+        }
+        let outer = index / LEAF - 1;
+        let old: &[_] = self.others.get().map_or(&[], |others| Thin::as_ref(others));
+        if outer >= old.len() {
+            self.others.set(mc, Some(longer(mc, old, (old.len() * 2).clamp(8, LEAVES))?));
+        }
+        let others = Thin::as_ref(self.others.get().expect("just made"));
+        if others[outer].get().is_none() {
+            others[outer].set(mc, Some(longer(mc, &[], LEAF)?));
+        }
+        Ok(())
+    }
+}
+
+/// Moves the entries whose hashes `go` from one chain to free places of another, of which there are enough. T2: they are
+/// upgraded. One that is lost stays, for the collector to empty.
+fn move_entries<'gc, S: Kind, P: Payload<'gc>>(
+    mc: &Mutation<'gc, S>,
+    from: Gc<'gc, Bucket<'gc, P>>,
+    to: Gc<'gc, Bucket<'gc, P>>,
+    go: impl Fn(u32) -> bool,
+) {
+    let mut free = free_places(to);
+    for bucket in Chain(Some(from)) {
+        for place in 0..ENTRIES {
+            let hash = bucket.hash(place);
+            if bucket.is_free(place) || !go(hash) {
+                continue;
+            }
+            let Some(target) = bucket.target(mc, place) else { continue };
+            let (into, free) = free.next().expect("room was made for all that go");
+            into.put(mc, free, hash, target, |mc, payload| payload.take_from(mc, &bucket.payloads[place]));
+            bucket.clear(place);
+        }
+    }
+}
