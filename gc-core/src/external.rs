@@ -57,7 +57,7 @@ pub(crate) struct External {
     /// The most of `charged` since malloc was asked to give back what is free (`trim`). Written by who charges and by who asks
     /// (Relaxed, all).
     peak: AtomicUsize,
-    /// Bytes of those that were told by hand. Written by `adjust` (Relaxed).
+    /// Bytes of those that were told by hand. Written and read in `adjust_by` (AcqRel).
     adjusted: AtomicUsize,
 }
 
@@ -157,10 +157,7 @@ impl External {
             back = credit.saturating_sub(keep);
             (back != 0).then_some(keep)
         });
-        if back != 0 {
-            self.charged.fetch_sub(back, Ordering::Relaxed);
-            self.quota.refund(back);
-        }
+        self.uncharge(back);
     }
 
     /// Gives all credit back.
@@ -172,19 +169,37 @@ impl External {
 
     /// So many bytes more, or fewer, are in use, whatever the limits are; never fewer than 0 or more than [`MOST`].
     fn adjust(&self, bytes: isize) {
-        let (mut more, mut fewer) = (0, 0);
-        let _ = self.adjusted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |adjusted| {
-            more = if bytes > 0 { bytes.unsigned_abs().min(MOST - adjusted) } else { 0 };
-            fewer = if bytes < 0 { bytes.unsigned_abs().min(adjusted) } else { 0 };
-            Some(adjusted + more - fewer)
-        });
-        if more != 0 {
-            self.quota.charge(more);
-            self.charged.fetch_add(more, Ordering::Relaxed);
+        if bytes > 0 {
+            let wanted = bytes.unsigned_abs().min(MOST);
+            // Charged before it is in `adjusted`, and refunded after it is taken from there: whoever takes it from there finds it
+            // charged.
+            self.quota.charge(wanted);
+            self.charged.fetch_add(wanted, Ordering::Relaxed);
+            let more = self.adjust_by(|adjusted| adjusted + wanted.min(MOST - adjusted));
+            self.uncharge(wanted - more);
             self.has_grown();
-        } else if fewer != 0 {
-            self.charged.fetch_sub(fewer, Ordering::Relaxed);
-            self.quota.refund(fewer);
+        } else {
+            let fewer = self.adjust_by(|adjusted| adjusted.saturating_sub(bytes.unsigned_abs()));
+            self.uncharge(fewer);
+        }
+    }
+
+    /// Changes `adjusted`; by how much.
+    fn adjust_by(&self, change: impl Fn(usize) -> usize) -> usize {
+        let mut difference = 0;
+        // AcqRel, Acquire: what was charged for the bytes that are taken from here was charged before.
+        let _ = self.adjusted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |adjusted| {
+            let new = change(adjusted);
+            difference = new.abs_diff(adjusted);
+            Some(new)
+        });
+        difference
+    }
+
+    fn uncharge(&self, bytes: usize) {
+        if bytes != 0 {
+            self.charged.fetch_sub(bytes, Ordering::Relaxed);
+            self.quota.refund(bytes);
         }
     }
 }

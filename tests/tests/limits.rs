@@ -285,6 +285,25 @@ fn an_allocator_outlives_its_heap() {
 }
 
 #[test]
+fn adjustments_of_many_threads_cancel_out() {
+    let heap = Heap::new();
+    let alloc = heap.allocator();
+    std::thread::scope(|threads| {
+        for sign in [1, -1] {
+            let (alloc, heap) = (alloc.clone(), &heap);
+            threads.spawn(move || {
+                for _ in 0..100_000 {
+                    alloc.adjust(sign * 64);
+                    assert!(heap.statistics().external_bytes < 1 << 40, "what is taken back was counted before");
+                }
+            });
+        }
+    });
+    alloc.adjust(isize::MIN);
+    assert_eq!(heap.statistics().external_bytes, 0);
+}
+
+#[test]
 fn adjustments_neither_wrap_nor_refuse() {
     let heap = LocalHeap::with_config(Config::new().hard_limit(8 * MIB).automatic(false));
     let mut mutator = heap.mutator().unwrap();
