@@ -24,8 +24,9 @@ use crate::heap::HeapCore;
 use crate::record::Record;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, thread};
 
-/// How long a mutator waits for an emergency collection: whoever holds it up may wait for something that the mutator has.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a mutator waits for an emergency collection: whoever holds it up may wait for something that the mutator has. Longer
+/// than a cycle takes on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest reserve.
 const MOST_RESERVE: usize = 4 << 20;
 /// .. the smallest of a limit with room, and a part of the limit in between.
@@ -178,7 +179,12 @@ impl HeapCore {
         {
             self.observer.tell(Event::LimitReached { limit: Limit::Hard, bytes: limit, used: quota.charged() });
         }
-        self.ask_for_emergency();
+        if self.limits.awaited.load(Ordering::Relaxed) == 0 {
+            self.ask_for_emergency();
+        } else {
+            // One is on its way: whoever has lost patience with it waits again at the next safepoint.
+            self.attend_all();
+        }
     }
 
     /// A soft limit was passed by `used` after a cycle, or not.

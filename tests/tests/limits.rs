@@ -228,17 +228,19 @@ fn what_buffers_take_counts_to_the_byte_and_their_pointers_are_traced() {
 
 #[test]
 fn buffers_pace_the_collector() {
-    let heap = LocalHeap::new();
-    let mut mutator = heap.mutator().unwrap();
-    for _ in 0..2000 {
-        mutator.mutate(|mc| {
-            let mut bytes = CountedVec::new_in(mc.allocator());
-            bytes.resize(100_000, 1_u8);
-            mc.alloc(bytes);
-        });
-    }
-    let statistics = heap.statistics();
-    assert!(statistics.cycles >= 5, "200 MB of buffers, and {} cycles", statistics.cycles);
+    must_end(|| {
+        let heap = LocalHeap::new();
+        let mut mutator = heap.mutator().unwrap();
+        // Few objects, which fill no span: it is the buffers that ask for cycles.
+        while heap.statistics().cycles < 5 {
+            mutator.mutate(|mc| {
+                let mut bytes = CountedVec::new_in(mc.allocator());
+                bytes.resize(100_000, 1_u8);
+                mc.alloc(bytes);
+            });
+        }
+        assert!(heap.statistics().bytes_allocated < 4 << 20, "or the objects did");
+    });
 }
 
 #[test]
@@ -428,7 +430,7 @@ fn a_cycle_tells_what_the_pacer_decided_and_who_was_slow() {
                 }
                 release.store(true, Ordering::Release);
                 let since = std::time::Instant::now();
-                while since.elapsed() < std::time::Duration::from_millis(20) {
+                while since.elapsed() < std::time::Duration::from_millis(200) {
                     std::hint::spin_loop();
                 }
             });
@@ -446,7 +448,7 @@ fn a_cycle_tells_what_the_pacer_decided_and_who_was_slow() {
     assert_eq!((pacing.growth, pacing.goal, pacing.is_bounded), (100, heap.statistics().goal, false));
     assert!(pacing.roots > 0 && pacing.trigger <= pacing.goal);
     let statistics = heap.statistics();
-    assert!(statistics.total.slowest_handshake.as_millis() >= 15);
+    assert!(statistics.total.slowest_handshake.as_millis() >= 150);
     assert_eq!(statistics.total.slowest_thread.as_deref(), Some("slow coach"));
     drop(root);
 }
