@@ -135,6 +135,7 @@ impl SpanBits<'_> {
     #[inline(always)]
     fn used(&self, word: usize) -> u64 {
         // Acquire: pairs with the Release of `take_both`; the load of the mark bits must not move before it (I3).
+        // MUTATION(run-look-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         let alloc = self.alloc[word].load(Ordering::Acquire);
         // Relaxed: ordered by the Acquire above.
         alloc | self.mark[word].load(Ordering::Relaxed)
@@ -187,6 +188,7 @@ impl SpanBits<'_> {
                     mark.store(bits, Ordering::Relaxed);
                 } else {
                     // Relaxed: markers set other bits of this word (I4); atomicity is all that is needed.
+                    // MUTATION(birth-not-atomic) mark.fetch_or(bits, Ordering::Relaxed) ==> { let old = mark.load(Ordering::Relaxed); mark.store(old | bits, Ordering::Relaxed); old }
                     let old = mark.fetch_or(bits, Ordering::Relaxed);
                     debug_assert_eq!(old & bits, 0, "a slot in use is handed out again");
                 }

@@ -336,6 +336,7 @@ impl Central {
     /// Spans of the parity of `epoch` that are not swept or destroyed.
     pub(crate) fn spans(&self, epoch: u32) -> usize {
         // Acquire: pairs with the Release in `sub_spans` (I5).
+        // MUTATION(swept-look-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         self.spans[parity(epoch)].load(Ordering::Acquire)
     }
 
@@ -346,6 +347,7 @@ impl Central {
 
     pub(crate) fn sub_spans(&self, epoch: u32, spans: usize) {
         // Release: pairs with the Acquire in `spans` (I5).
+        // MUTATION(swept-count-relaxed) Ordering::Release ==> Ordering::Relaxed
         self.spans[parity(epoch)].fetch_sub(spans, Ordering::Release);
     }
 }

@@ -282,6 +282,7 @@ impl Space {
         }
         // AcqRel: Release, so that who reads the mark (Acquire, in `both`, `take_both`) sees what led to it; Acquire
         // pairs with other markers of the word, which makes the word's history one release sequence.
+        // MUTATION(mark-relaxed) Ordering::AcqRel ==> Ordering::Relaxed
         word.fetch_or(bit, Ordering::AcqRel) & bit == 0
     }
 
@@ -343,11 +344,14 @@ impl Space {
             // Relaxed: a bit seen here too early or too late is settled by the read-modify-write below.
             let alloc = if LOOKS { allocs[i].load(Ordering::Relaxed) } else { u64::MAX };
             // Acquire: pairs with the Release of `mark`; what led to the mark is visible to who takes the slot.
+            // MUTATION(taken-mark-relaxed) Ordering::Acquire ==> Ordering::Relaxed
             let both = alloc & marks[i].load(Ordering::Acquire);
             if both == 0 {
                 return 0;
             }
             // Release: the mark, read above, comes before the cleared allocation bit for who reads it with Acquire (I4).
+            // MUTATION(taken-twice) allocs[i].fetch_and(!both, Ordering::Release) & both ==> { allocs[i].fetch_and(!both, Ordering::Release); both }
+            // MUTATION(take-relaxed) Ordering::Release ==> Ordering::Relaxed
             allocs[i].fetch_and(!both, Ordering::Release) & both
         })
     }

@@ -275,6 +275,7 @@ impl VisitSpan<'_> {
     /// Frees the slots that were handed out.
     fn settle(&mut self) {
         if self.handed != 0 {
+            // MUTATION(dead-handed-out-again) skip
             self.span().bits(self.arena.space()).forget(self.word, self.handed);
             poison_slots(self.span(), self.word, self.handed);
             self.handed = 0;
@@ -310,6 +311,7 @@ impl Drop for VisitSpan<'_> {
         }
         self.settle();
         self.bucket.give(self.epoch.wrapping_sub(1), self.id, true);
+        // MUTATION(visit-put-back-silently) skip
         self.arena.visit_at.go_back(self.epoch, self.bucket.index());
     }
 }

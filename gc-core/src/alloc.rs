@@ -327,6 +327,7 @@ impl Record {
         if let Some(class) = class {
             // The next run in the span at hand is some nanoseconds, and not worth a look at the clock.
             if let Some(slot) = cache.next_run(owner, class) {
+                // MUTATION(next-run-unremembered) skip
                 self.opened_run(slot);
                 return Ok(slot);
             }
@@ -348,6 +349,7 @@ impl Record {
             slot = refill();
         }
         if let Ok(slot) = slot {
+            // MUTATION(refill-unremembered) skip
             self.opened_run(slot);
         }
         self.heap.has_grown();

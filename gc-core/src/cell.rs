@@ -37,6 +37,8 @@ use crate::trace::Trace;
 /// The barrier of compound cells: the caller holds the cell exclusively and is about to write.
 #[inline(always)]
 fn before_write<'gc, S: Kind, T: Trace<'gc> + ?Sized>(mc: &Mutation<'gc, S>, claim: &Claim, content: *const T) {
+    // MUTATION(compound-unshaded) mc.record().mode().shades() ==> false
+    // MUTATION(sync-shades-nothing) mc.record().mode().shades() ==> (mc.record().mode() > crate::mode::Mode::Sync)
     if T::HOLDS_GC && mc.record().mode().shades() {
         // SAFETY: the caller holds the cell exclusively, so its content can be read.
         snapshot(mc.record(), claim, unsafe { &*content });
@@ -49,6 +51,7 @@ fn before_write<'gc, S: Kind, T: Trace<'gc> + ?Sized>(mc: &Mutation<'gc, S>, cla
 #[inline(never)]
 fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content: &T) {
     claim.content.read();
+    // MUTATION(claim-before-trace) record.mode() != Mode::Trace ==> false
     if record.mode() != Mode::Trace {
         // Every time, without claiming: a claim made now would hide what a mutator that has not answered H2 yet stores
         // here later.
@@ -57,12 +60,14 @@ fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content
     let epoch = record.epoch();
     match claim.try_claim(epoch) {
         Claimed::Done => {}
+        // MUTATION(claimed-unshaded) shade_measured(record, content) ==> ()
         Claimed::Mine => {
             shade_measured(record, content);
             claim.finish(epoch);
         }
         Claimed::Busy => {
             let since = Instant::now();
+            // MUTATION(claim-not-awaited) skip
             claim.wait();
             record.recorder.lock().interrupted(Cause::Busy, since.elapsed());
         }

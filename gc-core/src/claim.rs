@@ -62,6 +62,7 @@ impl Claim {
     #[inline]
     pub(crate) fn try_claim(&self, epoch: u32) -> Claimed {
         // Acquire: pairs with `finish`; a mutator that finds `scanned` writes after the marker's last read.
+        // MUTATION(claim-look-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         let seen = self.word.load(Ordering::Acquire);
         if seen == epoch {
             return Claimed::Done;
@@ -71,6 +72,7 @@ impl Claim {
         }
         // Acquire on success: the content is read after the claim, so after what an earlier holder of the lock or borrow
         // wrote; on failure as above.
+        // MUTATION(claim-without-exchange) self.word.compare_exchange(seen, BUSY, Ordering::Acquire, Ordering::Acquire) ==> { self.word.store(BUSY, Ordering::Release); Ok::<u32, u32>(seen) }
         match self.word.compare_exchange(seen, BUSY, Ordering::Acquire, Ordering::Acquire) {
             Ok(_) => Claimed::Mine,
             Err(now) if now == epoch => Claimed::Done,
@@ -82,6 +84,7 @@ impl Claim {
     #[inline]
     pub(crate) fn finish(&self, epoch: u32) {
         // Release: pairs with `try_claim` and `wait`: the reads of the content happened before any write that follows.
+        // MUTATION(claim-finish-relaxed) Ordering::Release ==> Ordering::Relaxed
         self.word.store(epoch, Ordering::Release);
     }
 
@@ -89,6 +92,7 @@ impl Claim {
     pub(crate) fn wait(&self) {
         let mut spins = 0_u32;
         // Acquire: pairs with `finish`.
+        // MUTATION(claim-wait-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         while self.word.load(Ordering::Acquire) == BUSY {
             if cfg!(loom) || spins > 100 {
                 yield_now();

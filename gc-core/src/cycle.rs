@@ -247,6 +247,7 @@ impl Collector {
         heap.shades.termination.reset();
         heap.advance_epoch();
         heap.marking.progress.begin(self.objects_at_begin);
+        // MUTATION(roots-unpinned) skip
         heap.roots.pin();
     }
 
@@ -282,6 +283,7 @@ impl Collector {
             }
             Phase::Walk(seen) => {
                 let marker = self.team.marker();
+                // MUTATION(roots-unmarked) marker.root(target) ==> ()
                 match heap.roots.walk_stride(seen, |target| marker.root(target)) {
                     Some(seen) => self.phase = Phase::Walk(seen),
                     None => {
@@ -298,6 +300,7 @@ impl Collector {
             Phase::Mark => {
                 if let Some(handed_in) = self.team.mark(budget) {
                     self.handed_in = handed_in;
+                    // MUTATION(terminating-after-the-wave) skip
                     heap.shades.termination.begin_wave();
                     self.ask(heap, Handshake::Wave);
                 }
@@ -307,6 +310,7 @@ impl Collector {
                 let left = self.weak_slots.len().saturating_sub(SETTLE_BATCH);
                 for slot in self.weak_slots.drain(left..) {
                     // SAFETY: a slot that was scanned in this cycle, and nothing is swept yet.
+                    // MUTATION(weak-unsettled) skip
                     unsafe { WeakSlot::<()>::settle(slot, |target| heap.space.is_marked(target)) };
                 }
                 let objects_left = self.to_settle.len().saturating_sub(SETTLE_BATCH / 16);
@@ -334,6 +338,8 @@ impl Collector {
             Handshake::Wave => {
                 self.report.waves += 1;
                 let termination = &heap.shades.termination;
+                // MUTATION(wave-looks-at-no-hand-in) heap.shades.handed_in() == self.handed_in ==> true
+                // MUTATION(terminating-after-the-wave) termination.settle() ==> { termination.begin_wave(); termination.settle() }
                 if heap.shades.handed_in() == self.handed_in && termination.settle() {
                     let found = self.team.end();
                     self.report.marked = found.marked;

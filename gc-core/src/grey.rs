@@ -32,6 +32,7 @@ const QUEUED: u8 = 0x10;
 /// Queues `page` unless it is queued or its type has nothing to scan. A mark on it has just been set.
 #[inline(always)]
 fn queue(space: &Space, worker: &Worker<PageId>, page: PageId) {
+    // MUTATION(queue-unfenced) skip
     fence_after_rmw(); // I1; partner: `begin_scan`
     let flags = space.page_flags(page);
     // Relaxed: ordered by the fence.
@@ -48,7 +49,9 @@ fn queue(space: &Space, worker: &Worker<PageId>, page: PageId) {
 #[inline(always)]
 pub(crate) fn begin_scan(space: &Space, page: PageId) {
     // Relaxed: ordered by the fence.
+    // MUTATION(queued-for-ever) skip
     space.page_flags(page).fetch_and(!QUEUED, Ordering::Relaxed);
+    // MUTATION(scan-unfenced) skip
     fence_after_rmw(); // I1; partner: `queue`
 }
 
@@ -181,6 +184,7 @@ impl GreyQueue {
 
     pub(crate) fn become_idle(&self) {
         // AcqRel: what this marker pushed is seen by whoever sees it idle.
+        // MUTATION(idle-relaxed) Ordering::AcqRel ==> Ordering::Relaxed
         self.activity.fetch_sub(1, Ordering::AcqRel);
     }
 
@@ -191,6 +195,7 @@ impl GreyQueue {
         // ones does not tell: a marker may take from a queue not yet looked at, leave what it found in one that was, and
         // be idle again. Whoever took what was seen missing had become active before, and the second reading sees it.
         let before = self.activity.load(Ordering::Acquire);
+        // MUTATION(quiet-at-one-look) self.activity.load(Ordering::Acquire) == before ==> true
         before.is_multiple_of(ENTRY) && self.is_empty() && self.activity.load(Ordering::Acquire) == before
     }
 }

@@ -73,6 +73,7 @@ impl LocalStack {
     #[inline]
     pub(crate) fn truncate(&self, len: usize) {
         // Release: what this thread did with the dropped locals happened before the collector sees them gone.
+        // MUTATION(locals-truncated-relaxed) Ordering::Release ==> Ordering::Relaxed
         self.len.store(len, Ordering::Release);
     }
 

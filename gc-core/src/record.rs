@@ -297,6 +297,7 @@ impl Record {
             return;
         }
         // Relaxed: the request was seen with Acquire.
+        // MUTATION(h1-to-h3-in-regions) Handshake::from_raw(self.request.load(Ordering::Relaxed)).suits_regions() ==> true
         if Handshake::from_raw(self.request.load(Ordering::Relaxed)).suits_regions() {
             self.answer_request();
         }
@@ -314,6 +315,9 @@ impl Record {
         let set_birth = || {
             // SAFETY: I1: the caller holds the state word; no other reference to the cache lives.
             let cache = unsafe { self.cache() };
+            // MUTATION(born-white-in-rooted) mode.birth() ==> if mode == Mode::Rooted { Birth::Alloc } else { Mode::birth(mode) }
+            // MUTATION(born-black-in-rooted) mode.birth() ==> if mode == Mode::Rooted { Birth::Mark } else { Mode::birth(mode) }
+            // MUTATION(born-white-in-trace) mode.birth() ==> if mode == Mode::Trace { Birth::Alloc } else { Mode::birth(mode) }
             cache.set_birth(mode.birth());
             cache.bytes_allocated()
         };
@@ -321,6 +325,7 @@ impl Record {
             Handshake::Sync | Handshake::Wave | Handshake::Ended => {}
             Handshake::Rooted => {
                 set_birth();
+                // MUTATION(locals-unshaded) skip
                 self.shade_locals();
             }
             Handshake::Trace => {
@@ -330,6 +335,7 @@ impl Record {
                 self.debt.set(0);
             }
             Handshake::Idle => {
+                // MUTATION(caches-kept) self.hand_over() ==> ()
                 self.hand_over();
                 set_birth();
             }
@@ -337,14 +343,17 @@ impl Record {
         }
         // SAFETY: I1.
         let tracer = unsafe { self.tracer() };
+        // MUTATION(answer-flushes-nothing) skip
         tracer.flush();
         let Sink::Shade(sink) = &mut tracer.sink else { unreachable!("a mutator's tracer shades") };
         match step {
             // What was shaded until H3, roots included, is where marking begins.
             Handshake::Trace => {
+                // MUTATION(born-grey-kept-at-h3) skip
                 sink.take_born_grey(self.heap.space);
                 sink.hand_in();
             }
+            // MUTATION(wave-hands-nothing-in) sink.hand_in() ==> ()
             Handshake::Wave => sink.hand_in(),
             Handshake::Ended => sink.discard(),
             _ => {}
@@ -389,12 +398,14 @@ impl Record {
             // Counts in a wave that is on.
             Mode::Sync | Mode::Rooted | Mode::Trace => {
                 sink.take_born_grey(self.heap.space);
+                // MUTATION(leaver-takes-its-shades-along) skip
                 sink.hand_in();
             }
             Mode::Idle | Mode::Ended => sink.discard(),
         }
         // Relaxed: see `Counts`.
         self.counts.shaded.store(sink.shaded, Ordering::Relaxed);
+        // MUTATION(leaver-takes-its-cache-along) skip
         self.hand_over();
     }
 

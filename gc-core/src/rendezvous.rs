@@ -36,9 +36,11 @@ impl Rendezvous {
     pub(crate) fn answered(&self) {
         // AcqRel: Release publishes what the answer did; Acquire chains the answers, so that the collector, which reads
         // zero, sees all of them.
+        // MUTATION(answer-relaxed) Ordering::AcqRel ==> Ordering::Relaxed
         if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
             // The lock orders this wake-up after the collector's last look at the counter.
             let _guard = self.lock.lock();
+            // MUTATION(last-answer-wakes-nobody) skip
             self.all.notify_all();
         }
     }
@@ -46,6 +48,7 @@ impl Rendezvous {
     /// Whether all have answered.
     pub(crate) fn is_complete(&self) -> bool {
         // Acquire: pairs with `answered`.
+        // MUTATION(count-of-answers-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         self.outstanding.load(Ordering::Acquire) == 0
     }
 

@@ -145,6 +145,7 @@ impl RootTable {
         if entry.handles.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
+        // MUTATION(root-drop-unfenced) skip
         fence(Ordering::Acquire); // pairs with the Release above, in the other handles' drops
         let index = entry.index;
         let mut entries = self.entries.lock();
@@ -152,6 +153,7 @@ impl RootTable {
         if entries.pinned {
             // I2: it keeps its target.
             let next = std::mem::replace(&mut entries.zombie, index);
+            // MUTATION(zombie-let-go) entries.place(index).next = next ==> { let _ = next; entries.zombie = END; entries.let_go(index) }
             entries.place(index).next = next;
         } else {
             entries.let_go(index);

@@ -58,6 +58,7 @@ impl StateWord {
     #[inline(always)]
     pub(crate) fn try_enter(&self) -> bool {
         // Acquire: pairs with `acted` (what the collector did to the record happened before this region).
+        // MUTATION(enter-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         self.word.compare_exchange(OUTSIDE, INSIDE, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
@@ -65,6 +66,8 @@ impl StateWord {
     #[inline(always)]
     pub(crate) fn try_leave(&self) -> bool {
         // Release: pairs with `try_act` (the region's writes happened before the collector acts).
+        // MUTATION(leave-without-look) self.word.compare_exchange(INSIDE, OUTSIDE, Ordering::Release, Ordering::Relaxed).is_ok() ==> { self.word.store(OUTSIDE, Ordering::Release); true }
+        // MUTATION(leave-relaxed) Ordering::Release ==> Ordering::Relaxed
         self.word.compare_exchange(INSIDE, OUTSIDE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
@@ -93,6 +96,7 @@ impl StateWord {
     /// What waits for the mutator, seen from inside.
     pub(crate) fn waiting(&self) -> Waiting {
         // Acquire: pairs with `request`, so that the handshake word read next is the one requested.
+        // MUTATION(look-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         Self::classify(self.word.load(Ordering::Acquire))
     }
 
@@ -122,6 +126,7 @@ impl StateWord {
     /// The collector asks. The request must be written before.
     pub(crate) fn request(&self) {
         // Release: pairs with the Acquire in `waiting` and `enter_with_waiting`.
+        // MUTATION(request-relaxed) Ordering::Release ==> Ordering::Relaxed
         let before = self.word.fetch_or(PENDING, Ordering::Release);
         debug_assert_eq!(before & PENDING, 0, "I3: one request at a time");
     }
@@ -130,10 +135,12 @@ impl StateWord {
     pub(crate) fn try_act(&self) -> bool {
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {
+            // MUTATION(act-for-those-inside) seen & (STATE | PENDING) != OUTSIDE | PENDING ==> seen & PENDING == 0
             if seen & (STATE | PENDING) != OUTSIDE | PENDING {
                 return false;
             }
             // Acquire: pairs with `try_leave`.
+            // MUTATION(act-relaxed) Ordering::Acquire ==> Ordering::Relaxed
             match self.word.compare_exchange_weak(seen, seen | ACTING, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
@@ -144,6 +151,7 @@ impl StateWord {
     /// The collector has answered for the mutator.
     pub(crate) fn acted(&self) {
         // Release: pairs with `try_enter`.
+        // MUTATION(acted-relaxed) Ordering::Release ==> Ordering::Relaxed
         let before = self.word.fetch_and(!(ACTING | PENDING), Ordering::Release);
         debug_assert_eq!(before & (STATE | PENDING), ACTING | PENDING);
     }

@@ -58,6 +58,7 @@ impl Shades {
         self.batches.lock().push(batch);
         // Release: pairs with `handed_in`; a collector that misses this count in a wave is told by the answer that
         // follows it.
+        // MUTATION(hand-in-uncounted) skip
         self.handed_in.fetch_add(1, Ordering::Release);
     }
 
@@ -118,10 +119,14 @@ impl ShadeSink {
             return;
         }
         if self.in_trace {
+            // MUTATION(shade-looks-at-nothing) skip
+            // MUTATION(shade-marks-first) skip
             self.shades.termination.resume(); // I1: before the mark
         }
         if space.mark(addr) {
+            // MUTATION(shade-marks-first) self.shaded += 1 ==> { self.shaded += 1; if self.in_trace { self.shades.termination.resume() } }
             self.shaded += 1;
+            // MUTATION(shade-not-kept) skip
             self.buffer.push(Marked(object));
             if self.buffer.len() >= SHADES {
                 self.hand_in();
@@ -136,7 +141,9 @@ impl ShadeSink {
         if space.is_marked(addr) {
             return true; // whatever is marked survives
         }
+        // MUTATION(upgrade-looks-at-nothing) self.in_trace && !self.shades.termination.try_resume() ==> false
         if self.in_trace && !self.shades.termination.try_resume() {
+            // MUTATION(late-upgrade-gives-up) space.is_marked(addr) ==> false
             return space.is_marked(addr);
         }
         self.shade(space, object);
@@ -149,6 +156,7 @@ impl ShadeSink {
         let this = span(slot);
         let known = self.born_grey.last().is_some_and(|&last| span(last).base() == this.base());
         if !known && this.owner().attributes & SILENT == 0 {
+            // MUTATION(born-grey-forgotten) skip
             self.born_grey.push(slot);
         }
     }
@@ -173,6 +181,7 @@ impl ShadeSink {
     pub(crate) fn hand_in(&mut self) {
         // Acquire: pairs with the Release of whoever set a mark that was found set. That one looked at the word before
         // (`termination` I2), so its `resume` comes before the `settle` that follows this answer.
+        // MUTATION(hand-in-unfenced) skip
         fence(Ordering::Acquire);
         self.shades.hand_in(std::mem::take(&mut self.buffer));
     }

@@ -185,6 +185,7 @@ impl Team {
     /// or a batch: the number of hand-ins seen until then.
     pub(crate) fn mark(&mut self, budget: &mut Budget) -> Option<u64> {
         let Marking { queue, shades, .. } = &*self.shared;
+        // MUTATION(marks-while-idle) skip
         queue.become_active();
         let spent = self.marker.work(&self.shared.work(), budget);
         queue.become_idle();
@@ -208,6 +209,7 @@ impl Team {
         let sleepers = &self.shared.sleepers;
         let mut state = sleepers.lock.lock();
         state.marking = false;
+        // MUTATION(end-waits-for-nobody) state.inside != 0 ==> false
         while state.inside != 0 {
             sleepers.wake.notify_all();
             sleepers.wake.wait(&mut state);

@@ -53,6 +53,7 @@ impl Termination {
     pub(crate) fn try_resume(&self) -> bool {
         // Acquire: pairs with `settle`: at Done every mark is seen.
         match self.word.load(Ordering::Acquire) {
+            // MUTATION(upgrade-after-done) false ==> true
             DONE => false,
             // AcqRel, Acquire: as in `resume`, and at Done as above.
             TERMINATING => !matches!(
@@ -66,6 +67,7 @@ impl Termination {
     /// Ends marking if the word is still Terminating; the caller has seen that the wave handed nothing in.
     pub(crate) fn settle(&self) -> bool {
         // AcqRel: pairs with `resume`.
+        // MUTATION(settle-whatever) self.word.compare_exchange(TERMINATING, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok() ==> { self.word.store(DONE, Ordering::Release); true }
         self.word.compare_exchange(TERMINATING, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 

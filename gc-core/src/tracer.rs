@@ -120,6 +120,7 @@ impl<'gc> Tracer<'gc> {
     /// only as pointers.
     pub(crate) fn weak_slot(&mut self, slot: NonNull<()>) {
         if let Sink::Marker(sink) = &mut self.sink {
+            // MUTATION(weak-slot-unlisted) skip
             sink.weak_slots.push(slot);
         }
     }
@@ -139,6 +140,7 @@ impl<'gc> Tracer<'gc> {
                 claim.content.read();
                 content(self);
             }
+            // MUTATION(marker-claims-nothing) claim.try_claim(epoch) ==> Claimed::Mine
             Some(epoch) => match claim.try_claim(epoch) {
                 Claimed::Mine => {
                     claim.content.read();

@@ -54,6 +54,8 @@ unsafe impl<T: ?Sized + Send + Sync> Sync for WeakSlot<'_, T> {}
 /// for as long as the region lasts (W2).
 #[inline(always)]
 fn is_kept(record: &Record, target: NonNull<()>) -> bool {
+    // MUTATION(upgrade-unshaded) matches!(record.mode(), Mode::Rooted | Mode::Trace) ==> false
+    // MUTATION(upgrade-unshaded-in-rooted) record.try_shade(target) ==> (record.mode() == Mode::Rooted || record.try_shade(target))
     !matches!(record.mode(), Mode::Rooted | Mode::Trace) || record.try_shade(target)
 }
 
@@ -72,6 +74,7 @@ impl<'gc, T: ?Sized> WeakSlot<'gc, T> {
         let target = slot.target.load(Ordering::Relaxed);
         if !target.is_null() && !is_marked(target.addr()) {
             // Release: pairs with the load in `upgrade`; H4 orders it too.
+            // MUTATION(settle-relaxed) Ordering::Release ==> Ordering::Relaxed
             slot.target.store(std::ptr::null_mut(), Ordering::Release);
         }
     }

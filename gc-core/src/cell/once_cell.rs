@@ -50,6 +50,7 @@ impl<'gc, T: Trace<'gc> + 'gc> GcOnceCell<'gc, T> {
 
     fn content(&self) -> Option<Gc<'gc, T>> {
         // Acquire: pairs with the publication in `set`.
+        // MUTATION(once-get-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         let content = NonNull::new(self.content.load(Ordering::Acquire))?;
         // SAFETY: put there by `set` under the same brand, and reported by `trace` ever since.
         Some(unsafe { Gc::from_ptr(content) })
@@ -77,6 +78,7 @@ impl<'gc, T: Trace<'gc> + 'gc> GcOnceCell<'gc, T> {
         let mine = mc.alloc(value);
         let raw = Gc::as_ptr(mine).cast_mut();
         // AcqRel: Release publishes the object (I2); on failure Acquire, to read the winner's.
+        // MUTATION(once-relaxed) Ordering::AcqRel ==> Ordering::Relaxed
         match self.content.compare_exchange(std::ptr::null_mut(), raw, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => Ok(Gc::as_ref(mine)),
             Err(_) => Err(self.get().expect("a once cell that was set stays set")),

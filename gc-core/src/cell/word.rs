@@ -151,6 +151,7 @@ impl<'gc, V: Word<'gc>> GcCell<'gc, V> {
     #[inline(always)]
     pub fn get(&self) -> V {
         // Acquire: pairs with every store (I2).
+        // MUTATION(word-get-relaxed) Ordering::Acquire ==> Ordering::Relaxed
         let raw = self.word.load(Ordering::Acquire);
         // SAFETY: the cell holds what `into_raw` of its own brand made; the collector sees it there.
         unsafe { V::from_raw(raw) }
@@ -160,10 +161,13 @@ impl<'gc, V: Word<'gc>> GcCell<'gc, V> {
     #[inline(always)]
     pub fn set<S: Kind>(&self, mc: &Mutation<'gc, S>, value: V) {
         let raw = value.into_raw();
+        // MUTATION(word-set-unshaded) mc.record().mode().shades() ==> false
+        // MUTATION(sync-shades-nothing) mc.record().mode().shades() ==> (mc.record().mode() > crate::mode::Mode::Sync)
         if mc.record().mode().shades() {
             self.set_shading(mc, raw);
         } else {
             // Release: I2.
+            // MUTATION(word-store-relaxed) Ordering::Release ==> Ordering::Relaxed
             self.word.store(raw, Ordering::Release);
         }
     }
@@ -171,8 +175,10 @@ impl<'gc, V: Word<'gc>> GcCell<'gc, V> {
     #[cold]
     #[inline(never)]
     fn set_shading<S: Kind>(&self, mc: &Mutation<'gc, S>, raw: *mut ()) {
+        // MUTATION(word-load-then-store) S::SHARED ==> false
         let old = if S::SHARED {
             // AcqRel: Release as I2; Acquire because the old object's mark is looked at next. I3: the exchange decides.
+            // MUTATION(word-exchange-relaxed) Ordering::AcqRel ==> Ordering::Relaxed
             self.word.swap(raw, Ordering::AcqRel)
         } else {
             // Relaxed: this thread alone stores.
@@ -197,6 +203,7 @@ impl<'gc, V: Word<'gc>> GcCell<'gc, V> {
     pub fn swap<S: Kind>(&self, mc: &Mutation<'gc, S>, value: V) -> V {
         // AcqRel: as in `set_shading`.
         let old = self.word.swap(value.into_raw(), Ordering::AcqRel);
+        // MUTATION(word-swap-unshaded) skip
         if mc.record().mode().shades() {
             self.shade(mc, old);
         }
@@ -215,6 +222,7 @@ impl<'gc, V: Word<'gc>> GcCell<'gc, V> {
             self.word.compare_exchange(current.into_raw(), value.into_raw(), Ordering::AcqRel, Ordering::Acquire);
         match outcome {
             Ok(old) => {
+                // MUTATION(word-exchange-unshaded) skip
                 if mc.record().mode().shades() {
                     self.shade(mc, old);
                 }
