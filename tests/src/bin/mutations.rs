@@ -61,7 +61,7 @@ const MODELS: &[(&str, &[&str])] = &[
 ];
 
 /// Seconds for one group.
-const PATIENCE: &str = "240";
+const PATIENCE: &str = "100";
 
 /// A group of tests.
 #[derive(Clone, Copy)]

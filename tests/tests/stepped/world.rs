@@ -195,6 +195,8 @@ pub(crate) struct World {
     /// What was done, for the report of a failure.
     log: String,
     left: usize,
+    /// What a mutator does next, drawn before: the last first.
+    plans: Vec<Vec<Do>>,
     /// The slice said that nothing was to do: a cycle is to be asked for.
     pub(crate) idle: bool,
     pub(crate) cycles: usize,
@@ -212,6 +214,7 @@ impl World {
             doing: (0, Do::Enter),
             log: String::new(),
             left: steps,
+            plans: vec![Vec::new(); actors],
             idle: true,
             cycles: 0,
         }
@@ -281,7 +284,11 @@ impl World {
         }
         self.left -= 1;
         let who = self.dice.below(self.actors.len());
-        let step = if self.actors[who].inside { self.draw_inside(who) } else { self.draw_outside() };
+        let step = match self.plans[who].pop() {
+            Some(step) => step,
+            None if self.actors[who].inside => self.draw_inside(who),
+            None => self.draw_outside(),
+        };
         self.note(who, step);
         Some((who, step))
     }
@@ -309,6 +316,12 @@ impl World {
 
     fn draw_inside(&mut self, who: usize) -> Do {
         let actor = self.actors[who].clone();
+        if actor.guard.is_none()
+            && self.dice.one_in(4)
+            && let Some(step) = self.plan_theft(who)
+        {
+            return step;
+        }
         let dice = &mut self.dice;
         let any = dice.below(REGISTERS);
         let full: Vec<usize> = (0..REGISTERS).filter(|&register| actor.registers[register].is_some()).collect();
@@ -360,10 +373,48 @@ impl World {
         }
     }
 
+    /// Takes something out of the cell that holds it and hides it where the collector may have been already: what a barrier
+    /// is for. The first step; the others are planned.
+    fn plan_theft(&mut self, who: usize) -> Option<Do> {
+        let registers = self.actors[who].registers;
+        let full = || (0..REGISTERS).filter(|&register| registers[register].is_some());
+        let from = full().nth(self.dice.below(REGISTERS))?;
+        let to = (0..REGISTERS).find(|&register| register != from)?;
+        let id = registers[from]?;
+        let object = &self.objects[id];
+        let word = (0..WORDS).find(|&word| object.words[word].is_some());
+        let list = (0..LISTS).find(|&list| !object.locked[list] && !object.lists[list].is_empty());
+        let (take, then) = match (word, list) {
+            (Some(word), None) => (Do::Load { to, from, word }, vec![Do::Store { of: from, word, what: None }]),
+            (Some(word), Some(_)) if self.dice.one_in(2) => {
+                (Do::Load { to, from, word }, vec![Do::Store { of: from, word, what: None }])
+            }
+            // The list is free when its turn comes, or the plan is dropped (see `done`).
+            (_, Some(list)) => (Do::Lock { of: from, list }, vec![Do::Pop { to }, Do::Unlock]),
+            (None, None) => return None,
+        };
+        let hide = match self.dice.below(3) {
+            0 if self.actors[who].locals.len() < LOCALS => Do::Local { what: to },
+            1 => Do::Root { place: self.dice.below(ROOTS), what: to },
+            _ => {
+                let of = full().filter(|&register| register != to).nth(self.dice.below(REGISTERS)).unwrap_or(from);
+                Do::Store { of, word: self.dice.below(WORDS), what: Some(to) }
+            }
+        };
+        let mut plan = vec![hide];
+        plan.extend(then.into_iter().rev());
+        self.plans[who] = plan;
+        Some(take)
+    }
+
     /// What the step came to on the heap must be what it comes to here.
     pub(crate) fn done(&mut self, did: Did) {
         let (who, step) = self.doing;
         let expected = self.take(who, step, did);
+        if did == Did::Found(None) {
+            // Another was faster; a guard is still to be given back.
+            self.plans[who].retain(|step| matches!(step, Do::Unlock));
+        }
         if let Did::Slice(slice) = did {
             self.idle = slice == gc_core::Slice::Idle;
             self.cycles += usize::from(slice == gc_core::Slice::Over);
