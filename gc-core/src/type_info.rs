@@ -28,6 +28,22 @@ use crate::tracer::Tracer;
 pub(crate) const SILENT: u8 = 0x1;
 
 /// The largest alignment an object may have, in bytes.
+///
+/// ```
+/// # use gc_core::{LocalHeap, Trace};
+/// #[derive(Trace)]
+/// #[repr(align(4096))]
+/// struct Wide(u8);
+/// LocalHeap::new().mutator().unwrap().mutate(|mc| assert_eq!(mc.alloc(Wide(1)).0, 1));
+/// ```
+/// More is refused when the program is compiled:
+/// ```compile_fail
+/// # use gc_core::{LocalHeap, Trace};
+/// #[derive(Trace)]
+/// #[repr(align(8192))]
+/// struct Wide(u8);
+/// LocalHeap::new().mutator().unwrap().mutate(|mc| assert_eq!(mc.alloc(Wide(1)).0, 1));
+/// ```
 pub(crate) const MAX_ALIGN: usize = 4096;
 
 /// Bytes of a long slice that are scanned at a time, in whole elements: some ten microseconds if all are pointers to what is

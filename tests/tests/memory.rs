@@ -116,6 +116,39 @@ fn sizes_around_every_class_edge() {
 }
 
 #[test]
+fn a_full_gibibyte_of_pointers_is_scanned() {
+    const COUNT: usize = (1 << 30) / 8;
+    /// Between two objects that the slice alone holds.
+    const APART: usize = COUNT / 64;
+    let heap = LocalHeap::with_config(Config::new().automatic(false));
+    let mut mutator = heap.mutator().unwrap();
+    let root = mutator.mutate(|mc| {
+        let mut pointers: SliceBuilder<'_, Option<Gc<'_, usize>>> = mc.slice_builder(COUNT).unwrap();
+        let nothing = [None; 1 << 16];
+        for begin in (0..COUNT).step_by(APART) {
+            pointers.push(Some(mc.alloc(begin)));
+            let mut left = APART - 1;
+            while left > 0 {
+                let now = left.min(nothing.len());
+                pointers.extend_from_slice(&nothing[..now]);
+                left -= now;
+            }
+        }
+        mc.root(pointers.finish())
+    });
+    mutator.collect();
+    assert_eq!(heap.statistics().live_objects, 65);
+    mutator.mutate(|mc| {
+        let pointers = root.get(mc);
+        assert_eq!(pointers.len(), COUNT);
+        assert!((0..COUNT).step_by(APART).all(|at| pointers[at].is_some_and(|number| *number == at)));
+    });
+    drop(root);
+    mutator.collect();
+    assert_eq!((heap.statistics().live_objects, heap.statistics().heap_bytes), (0, 0));
+}
+
+#[test]
 fn objects_of_a_gibibyte() {
     const GIB: usize = 1 << 30;
     #[derive(Trace, Clone, Copy)]
