@@ -61,7 +61,7 @@ const MODELS: &[(&str, &[&str])] = &[
 ];
 
 /// Seconds for one group.
-const PATIENCE: &str = "100";
+const PATIENCE: &str = "240";
 
 /// A group of tests.
 #[derive(Clone, Copy)]
