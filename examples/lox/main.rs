@@ -97,7 +97,11 @@ impl Vm {
             let (root, host) = (&self.root, &mut self.host);
             let outcome = self.mutator.mutate(|mc| {
                 let machine = root.get(mc);
-                if host.zeal == 0 { run::run::<false>(mc, &machine, host) } else { run::run::<true>(mc, &machine, host) }
+                if host.zeal == 0 {
+                    run::run::<false>(mc, &machine, host)
+                } else {
+                    run::run::<true>(mc, &machine, host)
+                }
             });
             if self.log {
                 self.log_cycle();

@@ -231,13 +231,7 @@ impl<'gc> Instance<'gc> {
 
     /// Stores the field at `place`, one beyond those of the shape at hand, and takes the shape that has it.
     #[inline(always)]
-    pub(crate) fn add(
-        &self,
-        mc: &Mutation<'gc, Owned>,
-        place: usize,
-        value: Value<'gc>,
-        next: Gc<'gc, Shape<'gc>>,
-    ) {
+    pub(crate) fn add(&self, mc: &Mutation<'gc, Owned>, place: usize, value: Value<'gc>, next: Gc<'gc, Shape<'gc>>) {
         if place >= INLINE {
             self.make_room(mc, place - INLINE);
         }

@@ -123,7 +123,12 @@ fn super_method<'gc>(
 /// Adds what are not two numbers.
 #[cold]
 #[inline(never)]
-fn add<'gc>(mc: &Mutation<'gc, Owned>, machine: &Machine<'gc>, a: Value<'gc>, b: Value<'gc>) -> Result<Value<'gc>, String> {
+fn add<'gc>(
+    mc: &Mutation<'gc, Owned>,
+    machine: &Machine<'gc>,
+    a: Value<'gc>,
+    b: Value<'gc>,
+) -> Result<Value<'gc>, String> {
     match (a.as_string(), b.as_string()) {
         (Some(a), Some(b)) => Ok(Value::string(machine.interner.concatenate(mc, a, b))),
         _ => Err("Operands must be two numbers or two strings.".into()),
@@ -182,9 +187,10 @@ fn capture<'gc>(
     open: &mut Vec<Gc<'gc, Upvalue<'gc>>>,
     slot: usize,
 ) -> Gc<'gc, Upvalue<'gc>> {
-    let place = open.iter().rposition(|upvalue| upvalue.slot.get() <= slot).map_or(0, |below| {
-        below + usize::from(open[below].slot.get() < slot)
-    });
+    let place = open
+        .iter()
+        .rposition(|upvalue| upvalue.slot.get() <= slot)
+        .map_or(0, |below| below + usize::from(open[below].slot.get() < slot));
     if let Some(&known) = open.get(place)
         && known.slot.get() == slot
     {

@@ -177,16 +177,16 @@ fn parameters_and_arguments() {
 /// A `nil;` takes two bytes of the reference machine's code: the limits are at its 65535.
 #[test]
 fn jumps_and_loops() {
-    let nils = |bytes| "nil;".repeat(bytes / 2);
+    let nils = |bytes: usize| "nil;".repeat(bytes / 2);
     // The jump goes over the pop, the block, and the jump over the `else`.
-    let branch = |bytes| format!("if (false) {{ {} }}", nils(bytes));
+    let branch = |bytes: usize| format!("if (false) {{ {} }}", nils(bytes));
     assert_eq!(run_text("jump-fits", &branch(65530)), (String::new(), String::new(), 0));
     refused("jump-too-far", &branch(65532), "[line 1] Error at '}': Too much code to jump over.");
     // The loop goes back over itself, the condition, its jump and its pop.
-    let repeat = |bytes| format!("while (false) {{ {} }}", nils(bytes));
+    let repeat = |bytes: usize| format!("while (false) {{ {} }}", nils(bytes));
     assert_eq!(run_text("loop-fits", &repeat(65526)), (String::new(), String::new(), 0));
     refused("loop-too-large", &repeat(65530), "[line 1] Error at '}': Loop body too large.");
-    let increment = |bytes| format!("for (;false; nil) {{ {} }}", nils(bytes));
+    let increment = |bytes: usize| format!("for (;false; nil) {{ {} }}", nils(bytes));
     assert_eq!(run_text("for-fits", &increment(65522)), (String::new(), String::new(), 0));
     refused("for-too-large", &increment(65534), "[line 1] Error at '}': Loop body too large.");
 }
@@ -195,14 +195,12 @@ fn jumps_and_loops() {
 fn lines_are_read_and_run_one_by_one() {
     use std::io::Write;
     let mut child = lox(&[]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = "var a = 1;\nfun f() { return a; }\nprint f() + b;\nvar b = 2;\nprint f() + b;\nprint (;\nprint \"on\";\n";
+    let lines =
+        "var a = 1;\nfun f() { return a; }\nprint f() + b;\nvar b = 2;\nprint f() + b;\nprint (;\nprint \"on\";\n";
     child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let (out, err, code) = parts(child.wait_with_output().unwrap());
     assert_eq!(out, "> > > > > 3\n> > on\n> \n");
-    assert_eq!(
-        err,
-        "Undefined variable 'b'.\n[line 1] in script\n[line 1] Error at ';': Expect expression.\n"
-    );
+    assert_eq!(err, "Undefined variable 'b'.\n[line 1] in script\n[line 1] Error at ';': Expect expression.\n");
     assert_eq!(code, 0);
 }
 
