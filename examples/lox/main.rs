@@ -52,9 +52,6 @@ pub(crate) struct Vm {
     mutator: Mutator<Owned>,
     heap: LocalHeap,
     host: Host,
-    log: bool,
-    /// Cycles that the log has had.
-    logged: u64,
 }
 
 impl Vm {
@@ -66,7 +63,7 @@ impl Vm {
         let zeal = args.zeal.unwrap_or(0);
         let out = BufWriter::with_capacity(1 << 16, std::io::stdout());
         let host = Host { globals, out, zeal_left: zeal, zeal };
-        Vm { root, mutator, heap, host, log: args.log, logged: 0 }
+        Vm { root, mutator, heap, host }
     }
 
     /// Compiles a script and runs it; reports what is wrong with it.
@@ -103,28 +100,17 @@ impl Vm {
                     run::run::<true>(mc, &machine, host)
                 }
             });
-            if self.log {
-                self.log_cycle();
-            }
             match outcome {
                 Outcome::Yield => {}
                 Outcome::Done => return Ok(()),
                 Outcome::Error(message) => {
                     self.host.flush();
                     eprintln!("{message}");
+                    let root = &self.root;
+                    self.mutator.mutate(|mc| root.get(mc).suspended.set(mc, None));
                     return Err(Failure::Run);
                 }
             }
-        }
-    }
-
-    /// A line for the last cycle, if it is new. The collector asks for the thread in every cycle, so none is missed but those
-    /// that end after the program.
-    fn log_cycle(&mut self) {
-        let last = self.heap.statistics().last;
-        if last.number > self.logged {
-            self.logged = last.number;
-            eprintln!("gc {}", examples::cycle_line(&last));
         }
     }
 }

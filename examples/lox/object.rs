@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use gc_core::{ByPtr, Gc, GcCell, GcRefCell, Mutation, Owned, Thin, Trace};
+use gc_core::{AllocError, ByPtr, Gc, GcCell, GcRefCell, Mutation, Owned, Thin, Trace};
 use rustc_hash::FxBuildHasher;
 
 use crate::code::{Capture, Instr};
@@ -108,17 +108,17 @@ pub(crate) struct Class<'gc> {
 }
 
 impl<'gc> Class<'gc> {
-    pub(crate) fn alloc(mc: &Mutation<'gc, Owned>, name: Text<'gc>) -> Gc<'gc, Class<'gc>> {
-        let class = mc.alloc(Class {
+    pub(crate) fn alloc(mc: &Mutation<'gc, Owned>, name: Text<'gc>) -> Result<Gc<'gc, Class<'gc>>, AllocError> {
+        let class = mc.try_alloc(Class {
             name,
             methods: GcRefCell::new(ByName::default()),
             init: GcCell::new(None),
             shape: GcCell::new(None),
             more: Cell::new(0),
-        });
-        let shape = mc.alloc(Shape { class, places: ByName::default(), next: GcRefCell::new(ByName::default()) });
+        })?;
+        let shape = mc.try_alloc(Shape { class, places: ByName::default(), next: GcRefCell::new(ByName::default()) })?;
         class.shape.set(mc, Some(shape));
-        class
+        Ok(class)
     }
 
     /// The shape of an instance without fields.
@@ -175,17 +175,17 @@ impl<'gc> Shape<'gc> {
         this: Gc<'gc, Shape<'gc>>,
         mc: &Mutation<'gc, Owned>,
         name: Text<'gc>,
-    ) -> (Gc<'gc, Shape<'gc>>, usize) {
+    ) -> Result<(Gc<'gc, Shape<'gc>>, usize), AllocError> {
         let name = ByPtr(Thin::gc(name));
         let place = this.places.len();
         if let Some(&next) = this.next.borrow().get(&name) {
-            return (next, place);
+            return Ok((next, place));
         }
         let mut places = this.places.clone();
         places.insert(name, place);
-        let next = mc.alloc(Shape { class: this.class, places, next: GcRefCell::new(ByName::default()) });
+        let next = mc.try_alloc(Shape { class: this.class, places, next: GcRefCell::new(ByName::default()) })?;
         this.next.borrow_mut(mc).insert(name, next);
-        (next, place)
+        Ok((next, place))
     }
 }
 
@@ -200,8 +200,8 @@ pub(crate) struct Instance<'gc> {
 
 impl<'gc> Instance<'gc> {
     #[inline(always)]
-    pub(crate) fn alloc(mc: &Mutation<'gc, Owned>, class: Gc<'gc, Class<'gc>>) -> Gc<'gc, Instance<'gc>> {
-        mc.alloc(Instance {
+    pub(crate) fn alloc(mc: &Mutation<'gc, Owned>, class: Gc<'gc, Class<'gc>>) -> Result<Gc<'gc, Instance<'gc>>, AllocError> {
+        mc.try_alloc(Instance {
             shape: GcCell::new(class.shape()),
             more: GcCell::new(None),
             inline: [const { Value::NIL }; INLINE].map(GcCell::new),
@@ -231,26 +231,28 @@ impl<'gc> Instance<'gc> {
 
     /// Stores the field at `place`, one beyond those of the shape at hand, and takes the shape that has it.
     #[inline(always)]
-    pub(crate) fn add(&self, mc: &Mutation<'gc, Owned>, place: usize, value: Value<'gc>, next: Gc<'gc, Shape<'gc>>) {
+    pub(crate) fn add(&self, mc: &Mutation<'gc, Owned>, place: usize, value: Value<'gc>, next: Gc<'gc, Shape<'gc>>) -> Result<(), AllocError> {
         if place >= INLINE {
-            self.make_room(mc, place - INLINE);
+            self.make_room(mc, place - INLINE)?;
         }
         self.cell(place).set(mc, value);
         self.shape.set(mc, next);
+        Ok(())
     }
 
-    fn make_room(&self, mc: &Mutation<'gc, Owned>, place: usize) {
+    fn make_room(&self, mc: &Mutation<'gc, Owned>, place: usize) -> Result<(), AllocError> {
         let old = self.more.get();
         let fields: &Fields<'gc> = old.map_or(&[], Thin::as_ref);
         if place < fields.len() {
-            return;
+            return Ok(());
         }
         let wanted = &self.shape.get().class.more;
         if place >= wanted.get() {
             wanted.set((place + 1).next_power_of_two());
         }
         let value = |place| fields.get(place).map_or(Value::NIL, GcCell::get);
-        let more: Thin<'gc, Fields<'gc>> = mc.alloc_slice((0..wanted.get()).map(|at| GcCell::new(value(at)))).into();
+        let more: Thin<'gc, Fields<'gc>> = mc.try_alloc_slice((0..wanted.get()).map(|at| GcCell::new(value(at))))?.into();
         self.more.set(mc, Some(more));
+        Ok(())
     }
 }

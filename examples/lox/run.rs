@@ -11,7 +11,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use gc_core::{Gc, GcCell, Mutation, Owned, Thin};
+use gc_core::{AllocError, Gc, GcCell, Mutation, Owned, Thin};
 
 use crate::code::{Capture, Instr};
 use crate::machine::{FRAMES, Frame, Host, Machine, NATIVES, STACK, Suspended};
@@ -78,31 +78,41 @@ fn property<'gc>(
 /// Stores a field whose place the cache does not know.
 #[cold]
 #[inline(never)]
-fn store_new<'gc>(mc: &Mutation<'gc, Owned>, cache: &Cache<'gc>, instance: Gc<'gc, Instance<'gc>>, value: Value<'gc>) {
+fn store_new<'gc>(
+    mc: &Mutation<'gc, Owned>,
+    cache: &Cache<'gc>,
+    instance: Gc<'gc, Instance<'gc>>,
+    value: Value<'gc>,
+) -> Result<(), AllocError> {
     let shape = instance.shape.get();
-    cache.shape.set(mc, Some(shape));
-    match shape.place(cache.name) {
-        Some(place) => {
-            cache.next.set(mc, None);
-            cache.index.set(place);
-            instance.set(mc, place, value);
-        }
+    let (next, place) = match shape.place(cache.name) {
+        Some(place) => (None, place),
         None => {
-            let (next, place) = Shape::with(shape, mc, cache.name);
-            cache.next.set(mc, Some(next));
-            cache.index.set(place);
-            instance.add(mc, place, value, next);
+            let (next, place) = Shape::with(shape, mc, cache.name)?;
+            (Some(next), place)
         }
-    }
+    };
+    cache.shape.set(mc, Some(shape));
+    cache.next.set(mc, next);
+    cache.index.set(place);
+    store(mc, cache, instance, value)
 }
 
 #[inline(always)]
-fn store<'gc>(mc: &Mutation<'gc, Owned>, cache: &Cache<'gc>, instance: Gc<'gc, Instance<'gc>>, value: Value<'gc>) {
+fn store<'gc>(
+    mc: &Mutation<'gc, Owned>,
+    cache: &Cache<'gc>,
+    instance: Gc<'gc, Instance<'gc>>,
+    value: Value<'gc>,
+) -> Result<(), AllocError> {
     if !cache.hit(instance.shape.get()) {
         return store_new(mc, cache, instance, value);
     }
     match cache.next.get() {
-        None => instance.set(mc, cache.index.get(), value),
+        None => {
+            instance.set(mc, cache.index.get(), value);
+            Ok(())
+        }
         Some(next) => instance.add(mc, cache.index.get(), value, next),
     }
 }
@@ -130,9 +140,16 @@ fn add<'gc>(
     b: Value<'gc>,
 ) -> Result<Value<'gc>, String> {
     match (a.as_string(), b.as_string()) {
-        (Some(a), Some(b)) => Ok(Value::string(machine.interner.concatenate(mc, a, b))),
+        (Some(a), Some(b)) => machine.interner.concatenate(mc, a, b).map(Value::string).map_err(refused),
         _ => Err("Operands must be two numbers or two strings.".into()),
     }
+}
+
+/// The heap's limit is reached. What could be freed was, at the last safepoint (docs/settings.md).
+#[cold]
+#[inline(never)]
+fn refused(_: AllocError) -> String {
+    "Out of memory.".into()
 }
 
 #[cold]
@@ -186,7 +203,7 @@ fn capture<'gc>(
     mc: &Mutation<'gc, Owned>,
     open: &mut Vec<Gc<'gc, Upvalue<'gc>>>,
     slot: usize,
-) -> Gc<'gc, Upvalue<'gc>> {
+) -> Result<Gc<'gc, Upvalue<'gc>>, AllocError> {
     let place = open
         .iter()
         .rposition(|upvalue| upvalue.slot.get() <= slot)
@@ -194,16 +211,32 @@ fn capture<'gc>(
     if let Some(&known) = open.get(place)
         && known.slot.get() == slot
     {
-        return known;
+        return Ok(known);
     }
-    let upvalue = mc.alloc(Upvalue { slot: slot.into(), closed: GcCell::new(Value::NIL) });
+    let upvalue = mc.try_alloc(Upvalue { slot: slot.into(), closed: GcCell::new(Value::NIL) })?;
     open.insert(place, upvalue);
-    upvalue
+    Ok(upvalue)
 }
 
 /// One past the highest slot that an upvalue is open for.
 fn top_of(open: &[Gc<'_, Upvalue<'_>>]) -> usize {
     open.last().map_or(0, |upvalue| upvalue.slot.get() + 1)
+}
+
+/// The machine's state as an object.
+#[cold]
+#[inline(never)]
+fn suspend<'gc>(
+    mc: &Mutation<'gc, Owned>,
+    stack: &[Value<'gc>],
+    frames: &[Frame<'gc>],
+    open: &[Gc<'gc, Upvalue<'gc>>],
+) -> Result<Gc<'gc, Suspended<'gc>>, AllocError> {
+    mc.try_alloc(Suspended {
+        stack: mc.try_alloc_slice(stack.iter().copied())?,
+        frames: mc.try_alloc_slice(frames.iter().copied())?,
+        open: mc.try_alloc_slice(open.iter().copied())?,
+    })
 }
 
 /// Runs until the program ends or the collector asks for the thread. With `ZEAL` each safepoint counts.
@@ -278,16 +311,17 @@ pub(crate) fn run<'gc, const ZEAL: bool>(
             }
         };
     }
+    macro_rules! new {
+        ($result:expr) => {
+            check!(($result).map_err(refused))
+        };
+    }
     macro_rules! safepoint {
         () => {
             if mc.should_yield() || ZEAL && host.zeal_strikes() {
                 frames[depth & (FRAMES - 1)] = Frame { closure, ip: ip as u32, base: base as u32 };
-                let suspended = Suspended {
-                    stack: mc.alloc_slice_copy(&stack[..sp]),
-                    frames: mc.alloc_slice_copy(&frames[..=depth]),
-                    open: mc.alloc_slice_copy(&open),
-                };
-                machine.suspended.set(mc, Some(mc.alloc(suspended)));
+                let now = suspend(mc, &stack[..sp], &frames[..=depth], &open);
+                machine.suspended.set(mc, Some(new!(now)));
                 return Outcome::Yield;
             }
         };
@@ -316,7 +350,7 @@ pub(crate) fn run<'gc, const ZEAL: bool>(
             if let Some(callee) = callee.as_closure() {
                 call!(callee, arguments);
             } else if let Some(class) = callee.as_class() {
-                at!(sp - usize::from(arguments) - 1) = Value::instance(Instance::alloc(mc, class));
+                at!(sp - usize::from(arguments) - 1) = Value::instance(new!(Instance::alloc(mc, class)));
                 if let Some(init) = class.init.get() {
                     call!(init, arguments);
                 } else if arguments != 0 {
@@ -446,7 +480,7 @@ pub(crate) fn run<'gc, const ZEAL: bool>(
                 at!(sp - 1) = match check!(property(mc, cache!(index), instance.shape.get())) {
                     Property::Field(place) => instance.get(place),
                     Property::Method(method) => {
-                        Value::bound(mc.alloc(BoundMethod { receiver: Value::instance(instance), method }))
+                        Value::bound(new!(mc.try_alloc(BoundMethod { receiver: Value::instance(instance), method })))
                     }
                 };
             }
@@ -455,26 +489,26 @@ pub(crate) fn run<'gc, const ZEAL: bool>(
                 push!(match check!(property(mc, cache!(index), instance.shape.get())) {
                     Property::Field(place) => instance.get(place),
                     Property::Method(method) => {
-                        Value::bound(mc.alloc(BoundMethod { receiver: Value::instance(instance), method }))
+                        Value::bound(new!(mc.try_alloc(BoundMethod { receiver: Value::instance(instance), method })))
                     }
                 });
             }
             Instr::SetProperty(index) => {
                 let Some(instance) = at!(sp - 2).as_instance() else { fail!("Only instances have fields.") };
                 let value = pop!();
-                store(mc, cache!(index), instance, value);
+                new!(store(mc, cache!(index), instance, value));
                 at!(sp - 1) = value;
             }
             Instr::SetPropertyPop(index) => {
                 let Some(instance) = at!(sp - 2).as_instance() else { fail!("Only instances have fields.") };
                 let value = pop!();
-                store(mc, cache!(index), instance, value);
+                new!(store(mc, cache!(index), instance, value));
                 sp -= 1;
             }
             Instr::GetSuper(index) => {
                 let class = pop!().as_class().expect("`super` names a class");
                 let method = check!(super_method(mc, cache!(index), class));
-                at!(sp - 1) = Value::bound(mc.alloc(BoundMethod { receiver: at!(sp - 1), method }));
+                at!(sp - 1) = Value::bound(new!(mc.try_alloc(BoundMethod { receiver: at!(sp - 1), method })));
             }
             Instr::Equal => {
                 sp -= 1;
@@ -596,12 +630,16 @@ pub(crate) fn run<'gc, const ZEAL: bool>(
             }
             Instr::Closure(index) => {
                 let made = Gc::as_ref(function.functions)[usize::from(index)];
-                let upvalues = mc.alloc_slice(made.captures.iter().map(|from| match *from {
-                    Capture::Local(index) => capture(mc, &mut open, base + usize::from(index)),
-                    Capture::Upvalue(index) => Thin::as_ref(closure.upvalues)[usize::from(index)],
-                }));
+                let mut upvalues = new!(mc.slice_builder(made.captures.len()));
+                for &from in &made.captures {
+                    upvalues.push(match from {
+                        Capture::Local(index) => new!(capture(mc, &mut open, base + usize::from(index))),
+                        Capture::Upvalue(index) => Thin::as_ref(closure.upvalues)[usize::from(index)],
+                    });
+                }
                 open_top = top_of(&open);
-                push!(Value::closure(mc.alloc(Closure { function: made, upvalues: upvalues.into() })));
+                let upvalues = upvalues.finish().into();
+                push!(Value::closure(new!(mc.try_alloc(Closure { function: made, upvalues }))));
             }
             Instr::CloseUpvalue => {
                 sp -= 1;
@@ -630,7 +668,7 @@ pub(crate) fn run<'gc, const ZEAL: bool>(
             }
             Instr::Class(index) => {
                 let name = constant!(index).as_string().expect("a class has a name");
-                push!(Value::class(Class::alloc(mc, name)));
+                push!(Value::class(new!(Class::alloc(mc, name))));
             }
             Instr::Inherit => {
                 let Some(superclass) = at!(sp - 2).as_class() else { fail!("Superclass must be a class.") };

@@ -156,11 +156,31 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
     /// # Panics
     /// As [`alloc`](Mutation::alloc).
     pub fn alloc_str(&self, text: &str) -> Gc<'gc, str> {
-        let mut building = self.slice_slot::<u8>(text.len()).unwrap_or_else(|error| out_of_memory(error));
+        self.try_alloc_str(text).unwrap_or_else(|error| out_of_memory(error))
+    }
+
+    /// As [`alloc_str`](Mutation::alloc_str).
+    ///
+    /// # Errors
+    /// As [`try_alloc`](Mutation::try_alloc).
+    ///
+    /// ```
+    /// use gc_core::LocalHeap;
+    ///
+    /// let heap = LocalHeap::new();
+    /// let mut mutator = heap.mutator().unwrap();
+    /// mutator.mutate(|mc| {
+    ///     assert_eq!(&*mc.try_alloc_str("text")?, "text");
+    ///     Ok::<(), gc_core::AllocError>(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn try_alloc_str(&self, text: &str) -> Result<Gc<'gc, str>, AllocError> {
+        let mut building = self.slice_slot::<u8>(text.len())?;
         building.extend_from_slice(text.as_bytes());
         let bytes: Gc<'gc, [u8]> = building.finish();
         // SAFETY: the bytes of a `str`, which has the layout of `[u8]`.
-        unsafe { Gc::__coerce(bytes, |bytes| bytes as *mut str) }
+        Ok(unsafe { Gc::__coerce(bytes, |bytes| bytes as *mut str) })
     }
 
     /// A slice of up to `capacity` items, to be built one by one.
