@@ -34,7 +34,8 @@ impl<'gc> Interner<'gc> {
         buffer.clear();
         buffer.push_str(Thin::as_ref(first));
         buffer.push_str(Thin::as_ref(second));
-        let text: Gc<'gc, str> = self.strings.get_or_try_insert_with(mc, buffer.as_str(), || mc.try_alloc_str(&buffer))?;
+        let text: Gc<'gc, str> =
+            self.strings.get_or_try_insert_with(mc, buffer.as_str(), || mc.try_alloc_str(&buffer))?;
         Ok(text.into())
     }
 }

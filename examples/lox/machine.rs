@@ -77,7 +77,7 @@ impl Host {
 pub(crate) const NATIVES: [(&str, fn(&[Value<'_>]) -> f64); 1] = [("clock", |_| clock())];
 
 /// Processor time of the process, in seconds.
-fn clock() -> f64 {
+pub(crate) fn clock() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

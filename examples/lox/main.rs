@@ -2,7 +2,7 @@
 //! the book's second one after its last chapter.
 //!
 //! ```text
-//! cargo run --release -p examples --bin lox -- examples/lox/programs/trees.lox --gc-report
+//! cargo run --release -p examples --bin lox -- examples/lox/forest.lox --gc-report
 //! ```
 //!
 //! From source to result: [`scanner`], [`compiler`] with [`emit`], [`code`], [`run`]. What lies on the heap is in
@@ -52,6 +52,8 @@ pub(crate) struct Vm {
     mutator: Mutator<Owned>,
     heap: LocalHeap,
     host: Host,
+    /// Whether the heap has a limit.
+    limited: bool,
 }
 
 impl Vm {
@@ -63,7 +65,7 @@ impl Vm {
         let zeal = args.zeal.unwrap_or(0);
         let out = BufWriter::with_capacity(1 << 16, std::io::stdout());
         let host = Host { globals, out, zeal_left: zeal, zeal };
-        Vm { root, mutator, heap, host }
+        Vm { root, mutator, heap, host, limited: args.limit.is_some() }
     }
 
     /// Compiles a script and runs it; reports what is wrong with it.
@@ -108,6 +110,10 @@ impl Vm {
                     eprintln!("{message}");
                     let root = &self.root;
                     self.mutator.mutate(|mc| root.get(mc).suspended.set(mc, None));
+                    if self.limited {
+                        // What the program held is garbage now; the next one finds the room.
+                        self.mutator.collect();
+                    }
                     return Err(Failure::Run);
                 }
             }
@@ -153,7 +159,15 @@ fn main() -> ExitCode {
         None => repl::run(&mut vm),
     };
     if args.report {
-        eprint!("{}", examples::report(&vm.heap.statistics()));
+        let statistics = vm.heap.statistics();
+        eprint!("{}", examples::report(&statistics));
+        let (collector, process) = (statistics.total.cpu, machine::clock());
+        let share = collector.as_secs_f64() / process.max(f64::MIN_POSITIVE) * 100.0;
+        eprintln!(
+            "peak {}; the collector took {} of the processor's time, {share:.0} % of the whole",
+            examples::bytes(statistics.peak_bytes.max(statistics.heap_bytes) as u64),
+            examples::time(collector),
+        );
     }
     code.into()
 }

@@ -116,7 +116,8 @@ impl<'gc> Class<'gc> {
             shape: GcCell::new(None),
             more: Cell::new(0),
         })?;
-        let shape = mc.try_alloc(Shape { class, places: ByName::default(), next: GcRefCell::new(ByName::default()) })?;
+        let shape =
+            mc.try_alloc(Shape { class, places: ByName::default(), next: GcRefCell::new(ByName::default()) })?;
         class.shape.set(mc, Some(shape));
         Ok(class)
     }
@@ -200,7 +201,10 @@ pub(crate) struct Instance<'gc> {
 
 impl<'gc> Instance<'gc> {
     #[inline(always)]
-    pub(crate) fn alloc(mc: &Mutation<'gc, Owned>, class: Gc<'gc, Class<'gc>>) -> Result<Gc<'gc, Instance<'gc>>, AllocError> {
+    pub(crate) fn alloc(
+        mc: &Mutation<'gc, Owned>,
+        class: Gc<'gc, Class<'gc>>,
+    ) -> Result<Gc<'gc, Instance<'gc>>, AllocError> {
         mc.try_alloc(Instance {
             shape: GcCell::new(class.shape()),
             more: GcCell::new(None),
@@ -231,7 +235,13 @@ impl<'gc> Instance<'gc> {
 
     /// Stores the field at `place`, one beyond those of the shape at hand, and takes the shape that has it.
     #[inline(always)]
-    pub(crate) fn add(&self, mc: &Mutation<'gc, Owned>, place: usize, value: Value<'gc>, next: Gc<'gc, Shape<'gc>>) -> Result<(), AllocError> {
+    pub(crate) fn add(
+        &self,
+        mc: &Mutation<'gc, Owned>,
+        place: usize,
+        value: Value<'gc>,
+        next: Gc<'gc, Shape<'gc>>,
+    ) -> Result<(), AllocError> {
         if place >= INLINE {
             self.make_room(mc, place - INLINE)?;
         }
@@ -251,7 +261,8 @@ impl<'gc> Instance<'gc> {
             wanted.set((place + 1).next_power_of_two());
         }
         let value = |place| fields.get(place).map_or(Value::NIL, GcCell::get);
-        let more: Thin<'gc, Fields<'gc>> = mc.try_alloc_slice((0..wanted.get()).map(|at| GcCell::new(value(at))))?.into();
+        let more: Thin<'gc, Fields<'gc>> =
+            mc.try_alloc_slice((0..wanted.get()).map(|at| GcCell::new(value(at))))?.into();
         self.more.set(mc, Some(more));
         Ok(())
     }

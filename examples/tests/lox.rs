@@ -205,13 +205,56 @@ fn lines_are_read_and_run_one_by_one() {
 }
 
 #[test]
+fn a_guest_that_needs_too_much_is_told_so() {
+    for (name, text) in [
+        ("limit-strings", "fun grow() {\n  var s = \"x\";\n  while (true) s = s + s;\n}\ngrow();"),
+        (
+            "limit-instances",
+            "class N { init(n) { this.n = n; } }\nfun grow() {\n  var all; while (true) all = N(all);\n}\ngrow();",
+        ),
+        (
+            "limit-closures",
+            "fun grow() {\n  var f;\n  while (true) { var g = f; fun h() { return g; } f = h; } }\n\ngrow();",
+        ),
+    ] {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.lox"));
+        std::fs::write(&file, text).unwrap();
+        let (out, err, code) = run(&[file.to_str().unwrap(), "--heap-limit", "8M"]);
+        assert_eq!((out.as_str(), code), ("", 70), "{name}: {err}");
+        assert_eq!(err, "Out of memory.\n[line 3] in grow()\n[line 5] in script\n", "{name}");
+    }
+}
+
+#[test]
+fn after_an_error_at_the_limit_the_next_line_has_room() {
+    use std::io::Write;
+    let mut child = lox(&["--heap-limit", "8M"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines =
+        "class N { init(n) { this.n = n; } }\nfun f() { var all; while (true) all = N(all); }\nf();\nprint N(1).n;\n";
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let (out, err, code) = parts(child.wait_with_output().unwrap());
+    assert_eq!(out, "> > > > 1\n> \n", "{err}");
+    assert_eq!(err, "Out of memory.\n[line 1] in f()\n[line 1] in script\n");
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn the_report_and_the_log() {
     let file = folder("programs").join("trees.lox");
-    let (out, err, code) = run(&[file.to_str().unwrap(), "--gc-report", "--gc-log", "--growth", "50"]);
+    let (out, err, code) =
+        run(&[file.to_str().unwrap(), "--gc-report", "--gc-log", "--growth", "50", "--zeal", "3000"]);
     assert_eq!(out, std::fs::read_to_string(file.with_extension("expected")).unwrap());
     assert_eq!(code, 0);
     assert!(err.lines().any(|line| line.starts_with("gc ") && line.contains(" live (")), "{err}");
-    for part in ["-- the collector\ncycles ", "interruptions of the program: ", "p99.9", "  up to "] {
+    for part in [
+        "-- the collector\ncycles ",
+        "interruptions of the program: ",
+        "p99.9",
+        "  up to ",
+        "\npeak ",
+        " % of the whole",
+    ] {
         assert!(err.contains(part), "{part:?} is not in {err}");
     }
 }
@@ -221,6 +264,10 @@ fn bad_flags_are_refused_with_what_is_allowed() {
     for (arguments, what) in [
         (&["--zeal", "0"][..], "--zeal takes a number from 1 to 4294967295, not \"0\""),
         (&["--zeal"], "--zeal takes a number from 1 to"),
+        (
+            &["--heap-limit", "12"],
+            "--heap-limit takes a size from 1M on, a number with K, M or G behind it, not \"12\"",
+        ),
         (&["--growth", "much"], "not \"much\""),
         (&["--speed"], "allowed are one FILE, --gc-report, --gc-log"),
         (&["one.lox", "two.lox"], "allowed are one FILE"),
