@@ -8,8 +8,6 @@
 //! From source to result: [`scanner`], [`compiler`] with [`emit`], [`code`], [`run`]. What lies on the heap is in
 //! [`value`], [`object`], [`interner`] and [`machine`].
 
-#![deny(unsafe_op_in_unsafe_fn)]
-
 mod args;
 mod code;
 mod compiler;
@@ -18,6 +16,7 @@ mod interner;
 mod machine;
 mod object;
 mod print;
+mod property;
 mod repl;
 mod run;
 mod scanner;
