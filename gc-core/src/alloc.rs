@@ -194,6 +194,18 @@ impl<'gc, S: Kind> Mutation<'gc, S> {
         self.slice_slot(capacity)
     }
 
+    /// A slot of `size` bytes for an object of `owner`, which the caller initialises before anything else (`type_info` I1).
+    #[inline]
+    pub(crate) fn raw_slot(&self, owner: Owner, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        let class = SizeClass::of(size, align);
+        let bumped = class.and_then(|class| {
+            // SAFETY: inside a region; no other reference to the cache lives.
+            let cache = unsafe { self.record().cache() };
+            NonNull::new(if owner.word == LEAF.word { cache.bump_plain(class) } else { cache.bump(owner.word, class) })
+        });
+        bumped.map_or_else(|| self.record().slot_slow(owner, class, size, align), Ok)
+    }
+
     pub(crate) fn slice_slot<T: Trace<'gc>>(&self, capacity: usize) -> Result<SliceBuilder<'gc, T>, AllocError> {
         let record = self.record();
         let align = SliceLayout::<T>::ALIGN;

@@ -49,7 +49,7 @@ fn before_write<'gc, S: Kind, T: Trace<'gc> + ?Sized>(mc: &Mutation<'gc, S>, cla
 /// Shades the content of a compound cell, as the mode demands.
 #[cold]
 #[inline(never)]
-fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content: &T) {
+pub(crate) fn snapshot<'gc, T: Trace<'gc> + ?Sized>(record: &Record, claim: &Claim, content: &T) {
     claim.content.read();
     // MUTATION(claim-before-trace) record.mode() != Mode::Trace ==> false
     if record.mode() != Mode::Trace {

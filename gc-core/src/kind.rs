@@ -9,6 +9,9 @@ pub trait Kind: sealed::Sealed + Sized + 'static {
     /// Whether several mutators may use the heap at once.
     #[doc(hidden)]
     const SHARED: bool;
+    /// The lock of its containers.
+    #[doc(hidden)]
+    type Lock: crate::container::ContainerLock;
 }
 
 /// A heap that many threads mutate at once ([`Heap`](crate::Heap)); all it stores is `Send + Sync`.
@@ -24,8 +27,10 @@ impl sealed::Sealed for Owned {}
 
 impl Kind for Shared {
     const SHARED: bool = true;
+    type Lock = crate::container::ThreadLock;
 }
 
 impl Kind for Owned {
     const SHARED: bool = false;
+    type Lock = crate::container::BorrowFlag;
 }

@@ -49,6 +49,7 @@ mod budget;
 mod cell;
 mod claim;
 mod config;
+mod container;
 mod control;
 mod cycle;
 mod drive;
@@ -98,6 +99,7 @@ pub use cell::{
     GcRwLockWriteGuard, Ref, RefMut, Word,
 };
 pub use config::Config;
+pub use container::{Entry, GcMap, MapDrain, MapIter, MapMut, MapRef, MapView, OccupiedEntry, VacantEntry};
 pub use control::Inhibit;
 pub use drive::Slice;
 pub use error::{AllocCause, AllocError, MutatorError};

@@ -16,6 +16,15 @@ mod imp {
     /// The lock inside `GcRwLock`.
     pub(crate) type RawRwLock = parking_lot::RawRwLock;
 
+    /// A number that no other thread has while this one lives; not 0.
+    #[inline(always)]
+    pub(crate) fn thread_token() -> usize {
+        std::thread_local! {
+            static HERE: u8 = const { 0 };
+        }
+        HERE.with(|here| std::ptr::from_ref(here).addr())
+    }
+
     /// Plain data that a protocol protects: nothing in what ships. Under loom each access to the data beside it is told to
     /// the model, which fails if two of them race.
     #[derive(Debug)]

@@ -153,7 +153,7 @@ where
 
 /// Calls `f` with each slot start whose bit is set.
 #[inline(always)]
-fn for_each_slot(page: *const u8, bits: &PageBits, mut f: impl FnMut(*const u8)) {
+pub(crate) fn for_each_slot(page: *const u8, bits: &PageBits, mut f: impl FnMut(*const u8)) {
     for (index, &word) in bits.iter().enumerate() {
         let mut left = word;
         while left != 0 {

@@ -324,7 +324,7 @@ impl<T: ?Sized + fmt::Display> fmt::Display for RefMut<'_, T> {
 
 /// The content is borrowed exclusively.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BorrowError(());
+pub struct BorrowError(pub(crate) ());
 
 impl fmt::Display for BorrowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -336,7 +336,7 @@ impl std::error::Error for BorrowError {}
 
 /// The content is borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BorrowMutError(());
+pub struct BorrowMutError(pub(crate) ());
 
 impl fmt::Display for BorrowMutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

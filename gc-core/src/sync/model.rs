@@ -64,6 +64,15 @@ pub(crate) mod thread {
     pub(crate) use std::thread::panicking;
 }
 
+loom::thread_local! {
+    static HERE: Box<u8> = Box::new(0);
+}
+
+/// A number that no other thread of the model has; not 0.
+pub(crate) fn thread_token() -> usize {
+    HERE.with(|here| std::ptr::from_ref(&**here).addr())
+}
+
 /// Plain data that a protocol protects: see the shipped one.
 #[derive(Debug)]
 pub(crate) struct Witness(loom::cell::UnsafeCell<()>);

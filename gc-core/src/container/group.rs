@@ -1,0 +1,74 @@
+//! Sixteen control bytes at once, after Google's Swiss tables (M. Kulukundis, "Designing a Fast, Efficient, Cache-friendly Hash
+//! Table, Step by Step", CppCon 2017): a place's byte is seven bits of its element's hash, or says that there is none.
+
+/// Places per group.
+pub(super) const GROUP: usize = 16;
+/// Nothing was ever here: a probe ends.
+pub(super) const EMPTY: u8 = 0xff;
+/// Nothing is here any more: a probe goes on.
+pub(super) const DELETED: u8 = 0x80;
+/// There is no such place: the rest of a table's only group. Looks full, and equals no hash's byte.
+pub(super) const ABSENT: u8 = 0x7f;
+
+/// Sixteen bytes, aligned.
+#[repr(C, align(16))]
+#[derive(Clone, Copy)]
+pub(super) struct Group([u8; GROUP]);
+
+/// Bit i: the place i.
+pub(super) type Mask = u32;
+
+impl Group {
+    /// Which places have this byte.
+    #[inline(always)]
+    pub(super) fn matches(self, byte: u8) -> Mask {
+        self.mask(|of| of == byte)
+    }
+
+    /// Which places were never used.
+    #[inline(always)]
+    pub(super) fn empty(self) -> Mask {
+        self.matches(EMPTY)
+    }
+
+    /// Which places can take an element.
+    #[inline(always)]
+    pub(super) fn free(self) -> Mask {
+        self.mask(|of| of >= 0x80)
+    }
+
+    /// Which places have an element.
+    #[inline(always)]
+    pub(super) fn full(self) -> Mask {
+        self.mask(|of| of < ABSENT)
+    }
+
+    /// LLVM makes a vector comparison and a `movmskb` of it where there is one.
+    #[inline(always)]
+    fn mask(self, is: impl Fn(u8) -> bool) -> Mask {
+        let mut mask = 0;
+        for (index, &byte) in self.0.iter().enumerate() {
+            mask |= Mask::from(is(byte)) << index;
+        }
+        mask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_name_places() {
+        let mut bytes = [EMPTY; GROUP];
+        bytes[1] = 7;
+        bytes[2] = DELETED;
+        bytes[3] = ABSENT;
+        bytes[15] = 0;
+        let group = Group(bytes);
+        assert_eq!(group.matches(7), 1 << 1);
+        assert_eq!(group.full(), 1 << 1 | 1 << 15);
+        assert_eq!(group.free(), 0x7ff5);
+        assert_eq!(group.empty(), group.free() & !(1 << 2));
+    }
+}
