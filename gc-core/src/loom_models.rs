@@ -13,6 +13,7 @@
 
 mod births;
 mod claims;
+mod containers;
 mod control;
 mod grey;
 mod handshake;

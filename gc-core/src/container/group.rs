@@ -19,16 +19,49 @@ pub(super) struct Group([u8; GROUP]);
 pub(super) type Mask = u32;
 
 impl Group {
-    /// Which places have this byte.
-    #[inline(always)]
-    pub(super) fn matches(self, byte: u8) -> Mask {
-        self.mask(|of| of == byte)
-    }
-
     /// Which places were never used.
     #[inline(always)]
     pub(super) fn empty(self) -> Mask {
         self.matches(EMPTY)
+    }
+
+    /// Which places have an element.
+    #[inline(always)]
+    pub(super) fn full(self) -> Mask {
+        !(self.free() | self.matches(ABSENT)) & 0xffff
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Group {
+    #[inline(always)]
+    fn vector(self) -> std::arch::x86_64::__m128i {
+        // SAFETY: sixteen bytes, whatever they are.
+        unsafe { std::mem::transmute(self.0) }
+    }
+
+    /// Which places have this byte.
+    #[inline(always)]
+    pub(super) fn matches(self, byte: u8) -> Mask {
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi8};
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.vector(), _mm_set1_epi8(byte as i8))) as Mask }
+    }
+
+    /// Which places can take an element.
+    #[inline(always)]
+    pub(super) fn free(self) -> Mask {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { std::arch::x86_64::_mm_movemask_epi8(self.vector()) as Mask }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Group {
+    /// Which places have this byte.
+    #[inline(always)]
+    pub(super) fn matches(self, byte: u8) -> Mask {
+        self.mask(|of| of == byte)
     }
 
     /// Which places can take an element.
@@ -37,13 +70,6 @@ impl Group {
         self.mask(|of| of >= 0x80)
     }
 
-    /// Which places have an element.
-    #[inline(always)]
-    pub(super) fn full(self) -> Mask {
-        self.mask(|of| of < ABSENT)
-    }
-
-    /// LLVM makes a vector comparison and a `movmskb` of it where there is one.
     #[inline(always)]
     fn mask(self, is: impl Fn(u8) -> bool) -> Mask {
         let mut mask = 0;

@@ -299,6 +299,7 @@ impl<'gc, E: Trace<'gc>> Segment<'gc, E> {
     const INFO: &'static TypeInfo = &TypeInfo {
         name: std::any::type_name::<E>,
         scan: if E::HOLDS_GC { Some(scan::<E>) } else { None },
+        scan_part: None,
         drop: if needs_drop::<E>() { Some(drop_all::<E>) } else { None },
         dynamic: None,
     };
