@@ -45,7 +45,11 @@ impl Group {
     pub(super) fn matches(self, byte: u8) -> Mask {
         use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set1_epi8};
         // SAFETY: SSE2 is part of x86-64.
-        unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.vector(), _mm_set1_epi8(byte as i8))) as Mask }
+        let wanted = unsafe { _mm_set1_epi8(byte as i8) };
+        // SAFETY: as above.
+        let equal = unsafe { _mm_cmpeq_epi8(self.vector(), wanted) };
+        // SAFETY: as above.
+        unsafe { _mm_movemask_epi8(equal) as Mask }
     }
 
     /// Which places can take an element.

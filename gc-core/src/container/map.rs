@@ -442,7 +442,7 @@ where
 
     /// Removes everything, in a step: what was there is dropped by the collector.
     pub fn clear(&mut self) {
-        drop(self.map.table.take(self.mc));
+        let _unreachable = self.map.table.take(self.mc);
     }
 
     /// Removes everything and hands it out one by one. What is not taken is dropped by the collector.

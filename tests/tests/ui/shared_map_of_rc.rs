@@ -1,4 +1,4 @@
-//@ error: E0277
+//@ error: E0599
 //! A map of a shared heap takes what another thread may not drop.
 
 use std::rc::Rc;
