@@ -1,12 +1,12 @@
 //! [`GcMap`] against std's map while cycles are on, and attacks on it from safe code.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use gc_core::{
     Config, Entry, Gc, GcMap, GcRefCell, Heap, Kind, LocalHeap, Mutation, Mutator, Owned, Root, Shared, Slice,
@@ -14,19 +14,52 @@ use gc_core::{
 };
 use proptest::prelude::*;
 
+/// The witnesses that were dropped, of all tests.
+static DROPPED: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
+
+/// Tells of its drop: freed memory may well look as it did.
+#[derive(Trace)]
+struct Witness(u64);
+
+impl Witness {
+    fn new() -> Witness {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Witness(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn check(&self) {
+        assert!(!DROPPED.lock().unwrap().contains(&self.0), "an element was dropped while reachable");
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        assert!(DROPPED.lock().unwrap().insert(self.0), "dropped twice");
+    }
+}
+
 /// A value: its number, and a second object behind it that must live as long.
 #[derive(Trace)]
 struct Node<'gc> {
     number: u32,
-    behind: Gc<'gc, u32>,
+    witness: Witness,
+    behind: Gc<'gc, (u32, Witness)>,
+}
+
+impl Node<'_> {
+    fn check(&self) {
+        self.witness.check();
+        self.behind.1.check();
+        assert_eq!(self.behind.0, !self.number);
+    }
 }
 
 fn node<'gc, S: Kind>(mc: &Mutation<'gc, S>, number: u32) -> Gc<'gc, Node<'gc>>
 where
     Node<'gc>: Storable<S>,
-    u32: Storable<S>,
+    (u32, Witness): Storable<S>,
 {
-    mc.alloc(Node { number, behind: mc.alloc(!number) })
+    mc.alloc(Node { number, witness: Witness::new(), behind: mc.alloc((!number, Witness::new())) })
 }
 
 /// A hasher that takes the key as it is, for keys that collide as the test wants.
@@ -49,6 +82,8 @@ type PlainState = BuildHasherDefault<Plain>;
 enum Op {
     Insert(u32, u32),
     Remove(u32),
+    /// Out of one map and into the other, whose segment may have been scanned.
+    Transfer(u32),
     Entry(u32, u32),
     Retain(u32),
     Clear,
@@ -64,6 +99,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         400 => (key(), any::<u32>()).prop_map(|(key, value)| Op::Insert(key, value)),
         200 => key().prop_map(Op::Remove),
+        200 => key().prop_map(Op::Transfer),
         100 => (key(), any::<u32>()).prop_map(|(key, value)| Op::Entry(key, value)),
         4 => (2..9_u32).prop_map(Op::Retain),
         1 => Just(Op::Clear),
@@ -71,7 +107,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         10 => Just(Op::Swap),
         10 => Just(Op::Move),
         20 => Just(Op::Start),
-        60 => (0..3000_usize).prop_map(Op::Step),
+        60 => prop_oneof![0..3000_usize, 0..100_000_usize].prop_map(Op::Step),
     ];
     proptest::collection::vec(op, 1..1500)
 }
@@ -89,7 +125,7 @@ fn check(map: &GcMap<'_, u32, Gc<'_, Node<'_>>, Owned, impl BuildHasher>, model:
     let mut seen = 0;
     for (key, node) in map.iter() {
         assert_eq!(node.number, model[key]);
-        assert_eq!(*node.behind, !node.number, "what lies behind {key} was freed");
+        node.check();
         seen += 1;
     }
     assert_eq!(seen, model.len());
@@ -130,6 +166,12 @@ fn run<H: BuildHasher + Default + 'static>(ops: &[Op], first_keys: u32) {
                     Op::Remove(key) => {
                         let old = pair.first.borrow().remove(mc, &key);
                         assert_eq!(old.map(|node| node.number), model.remove(&key));
+                    }
+                    Op::Transfer(key) => {
+                        if let Some(node) = pair.first.borrow().remove(mc, &key) {
+                            pair.second.borrow().insert(mc, key, node);
+                            models.1.insert(key, model.remove(&key).unwrap());
+                        }
                     }
                     Op::Entry(key, value) => {
                         let map = pair.first.borrow();
@@ -476,7 +518,7 @@ fn threads_share_a_map_while_cycles_run() {
                             map.remove(mc, &(key / 2));
                         }
                         if let Some(found) = map.get(&(key / 3)) {
-                            assert_eq!(*found.behind, !found.number);
+                            found.check();
                         }
                     });
                     if round % 500 == 0 {
@@ -490,6 +532,9 @@ fn threads_share_a_map_while_cycles_run() {
     mutator.collect();
     mutator.mutate(|mc| {
         let map = root.get(mc);
-        assert!(map.borrow().iter().all(|(&key, node)| node.number == key && *node.behind == !key));
+        for (&key, node) in map.borrow().iter() {
+            assert_eq!(node.number, key);
+            node.check();
+        }
     });
 }
