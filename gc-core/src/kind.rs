@@ -1,7 +1,11 @@
 //! The two kinds of heap: [`Shared`] (many mutator threads) and [`Owned`] (one mutator, contents need not be `Send`).
 
 mod sealed {
-    pub trait Sealed {}
+    /// What of a kind users neither see nor choose.
+    pub trait Sealed {
+        /// The lock of its containers.
+        type Lock: crate::container::ContainerLock;
+    }
 }
 
 /// The kind of a heap: [`Shared`] or [`Owned`]. Sealed.
@@ -9,9 +13,6 @@ pub trait Kind: sealed::Sealed + Sized + 'static {
     /// Whether several mutators may use the heap at once.
     #[doc(hidden)]
     const SHARED: bool;
-    /// The lock of its containers.
-    #[doc(hidden)]
-    type Lock: crate::container::ContainerLock;
 }
 
 /// A heap that many threads mutate at once ([`Heap`](crate::Heap)); all it stores is `Send + Sync`.
@@ -22,15 +23,18 @@ pub enum Shared {}
 #[derive(Debug, Clone, Copy)]
 pub enum Owned {}
 
-impl sealed::Sealed for Shared {}
-impl sealed::Sealed for Owned {}
+impl sealed::Sealed for Shared {
+    type Lock = crate::container::ThreadLock;
+}
+
+impl sealed::Sealed for Owned {
+    type Lock = crate::container::BorrowFlag;
+}
 
 impl Kind for Shared {
     const SHARED: bool = true;
-    type Lock = crate::container::ThreadLock;
 }
 
 impl Kind for Owned {
     const SHARED: bool = false;
-    type Lock = crate::container::BorrowFlag;
 }
