@@ -15,7 +15,7 @@ use crate::heap::HeapCore;
 use crate::pacer::{AssistInputs, assist_ratio};
 use crate::record::Record;
 use crate::stats::Cause;
-use crate::sync::{AtomicU64, AtomicUsize, Ordering, yield_now};
+use crate::sync::{AtomicUsize, Ordering, yield_now};
 
 /// The longest time for one assist, the refill before it included, while the heap is below its goal.
 const QUANTUM: Duration = Duration::from_micros(15);
@@ -37,8 +37,6 @@ pub(crate) struct Progress {
     most: AtomicUsize,
     /// Bytes that the collector's threads scanned and no mutator has used up. Written by both.
     credit: AtomicUsize,
-    /// Nanoseconds that mutators assisted, ever. Written by them, read by the collector.
-    assisted_ns: AtomicU64,
 }
 
 impl Progress {
@@ -48,7 +46,6 @@ impl Progress {
             expected: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             credit: AtomicUsize::new(0),
-            assisted_ns: AtomicU64::new(0),
         }
     }
 
@@ -69,16 +66,6 @@ impl Progress {
     /// A mutator has scanned `bytes`.
     pub(crate) fn assisted(&self, bytes: usize) {
         self.scanned.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// .. which took so long.
-    fn took(&self, time: Duration) {
-        self.assisted_ns.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// How long mutators have assisted, ever.
-    pub(crate) fn assisted_time(&self) -> Duration {
-        Duration::from_nanos(self.assisted_ns.load(Ordering::Relaxed))
     }
 
     /// Pays `debt` from the credit as far as it goes; what is left of it.
@@ -124,8 +111,6 @@ impl Record {
         } else if scanned == 0 {
             return;
         }
-        let took = began.elapsed();
-        progress.took(took);
-        self.recorder.lock().interrupted(Cause::Assist, took);
+        self.recorder.lock().interrupted(Cause::Assist, began.elapsed());
     }
 }

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use allocator::{Allocated, SweepProgress};
 
+use crate::clock::thread_time;
 use crate::control::Control;
 use crate::event::Event;
 use crate::heap::HeapCore;
@@ -149,9 +150,7 @@ pub(crate) struct Collector {
     /// Bytes of objects in use then, and outside the heap.
     objects_at_begin: usize,
     external_at_begin: usize,
-    /// Assists' time, ever, when the last cycle ended.
-    assisted_before: Duration,
-    /// When that was; the age of the heap.
+    /// When the last cycle ended; the age of the heap.
     ended_at: Duration,
     /// CPU time of the steps since.
     busy: Duration,
@@ -183,7 +182,6 @@ impl Collector {
             drops_at_begin: 0,
             objects_at_begin: 0,
             external_at_begin: 0,
-            assisted_before: Duration::ZERO,
             ended_at: Duration::ZERO,
             busy: Duration::ZERO,
             born_black: 0,
@@ -253,9 +251,9 @@ impl Collector {
 
     /// Takes the next step of the cycle that is on, and takes what it scans off the budget.
     pub(crate) fn step(&mut self, heap: &HeapCore, budget: &mut Budget) -> Step {
-        let since = Instant::now();
+        let since = thread_time();
         let step = self.take_step(heap, budget);
-        self.busy += since.elapsed();
+        self.busy += thread_time() - since;
         if step == Step::Over {
             self.end(heap);
         }
@@ -421,11 +419,7 @@ impl Collector {
         let external = heap.external.roughly();
         report.external_bytes = external;
         report.memory_bytes = heap.limits.quota.charged();
-        let assisted = heap.marking.progress.assisted_time();
-        let helpers = heap.config.markers as u32 - 1;
-        let helped = if heap.config.threads { report.mark * helpers } else { Duration::ZERO };
-        report.cpu = std::mem::take(&mut self.busy) + helped + (assisted - self.assisted_before);
-        self.assisted_before = assisted;
+        report.cpu = std::mem::take(&mut self.busy) + self.team.take_time();
         let now = heap.age();
         let wall = now - std::mem::replace(&mut self.ended_at, now);
         let born = allocated_before.bytes.saturating_sub(self.allocated_at_begin) as usize;

@@ -48,6 +48,7 @@ mod assist;
 mod budget;
 mod cell;
 mod claim;
+mod clock;
 mod config;
 mod container;
 mod control;

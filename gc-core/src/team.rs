@@ -5,10 +5,12 @@
 //! I2. `end` is called at Done: the queues are empty then, and stay so, for no shade finds a white object any more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use allocator::Space;
 
 use crate::assist::Progress;
+use crate::clock::thread_time;
 use crate::cycle::Budget;
 use crate::grey::GreyQueue;
 use crate::marker::{Findings, Marker, Work};
@@ -44,6 +46,8 @@ struct TeamState {
     inside: usize,
     /// What they found in it.
     found: Findings,
+    /// The processor's time that they took.
+    time: Duration,
 }
 
 impl Sleepers {
@@ -70,10 +74,11 @@ impl Sleepers {
         })
     }
 
-    fn leave(&self, found: Findings) {
+    fn leave(&self, found: Findings, time: Duration) {
         let mut state = self.lock.lock();
         state.inside -= 1;
         state.found.add(found);
+        state.time += time;
         if !state.marking {
             self.wake.notify_all();
         }
@@ -131,9 +136,10 @@ impl Marking {
         let Some(epoch) = self.sleepers.enter() else { return 0 };
         let marker = self.for_assists.lock().pop();
         let Some(mut marker) = marker else {
-            self.sleepers.leave(Findings::default());
+            self.sleepers.leave(Findings::default(), Duration::ZERO);
             return 0;
         };
+        let since = thread_time();
         marker.set_claims(Some(epoch));
         self.queue.become_active();
         let scanned = marker.assist(&self.work(), budget);
@@ -141,7 +147,7 @@ impl Marking {
         marker.set_claims(None);
         let found = marker.take_found();
         self.for_assists.lock().push(marker);
-        self.sleepers.leave(found);
+        self.sleepers.leave(found, thread_time() - since);
         scanned
     }
 }
@@ -218,11 +224,17 @@ impl Team {
         found.add(self.marker.take_found());
         found
     }
+
+    /// The processor's time that helpers and assisting mutators took in the markings that have ended since this was asked last.
+    pub(crate) fn take_time(&self) -> Duration {
+        std::mem::take(&mut self.shared.sleepers.lock.lock().time)
+    }
 }
 
 /// A helper's job in one cycle.
 fn help(shared: &Marking) {
     let Some(epoch) = shared.sleepers.enter() else { return };
+    let since = thread_time();
     let marker = shared.helpers.lock().pop();
     let mut found = Findings::default();
     if let Some(mut marker) = marker {
@@ -232,7 +244,7 @@ fn help(shared: &Marking) {
         found = marker.take_found();
         shared.helpers.lock().push(marker);
     }
-    shared.sleepers.leave(found);
+    shared.sleepers.leave(found, thread_time() - since);
 }
 
 /// Works, or waits for work; false when marking is over.
