@@ -16,9 +16,9 @@ pub fn empty_requests(seconds: u64) -> Value {
     const PERIOD_NS: u64 = 100_000;
     let mut gaps = Histogram::new();
     let mut latency = Histogram::new();
-    let mut interruptions = Interruptions::with_capacity(1 << 10);
     let clock = Clock::new();
     let start = clock.ns();
+    let mut interruptions = Interruptions::new(1 << 10, start);
     let mut before = start;
     for request in 0..seconds * 1_000_000_000 / PERIOD_NS {
         let due = start + request * PERIOD_NS;
@@ -33,13 +33,16 @@ pub fn empty_requests(seconds: u64) -> Value {
         }
         latency.add(clock.ns() - due);
     }
+    let lost = interruptions.lost(start, before, &Histogram::new());
     json!({
         "empty_p50_us": latency.quantile_us(0.5),
         "empty_p99_us": latency.quantile_us(0.99),
         "empty_p999_us": latency.quantile_us(0.999),
         "empty_max_us": latency.max_us(),
         "hiccup_max_us": gaps.max_us(),
-        "mmu": interruptions.mmu(start, before, &Histogram::new()),
+        "mmu": lost.mmu,
+        "mmu_on_cpu": lost.mmu_on_cpu,
+        "lost": lost.sums,
     })
 }
 

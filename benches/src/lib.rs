@@ -16,13 +16,15 @@ mod paced;
 mod process;
 mod report;
 mod rng;
+mod series;
 
 pub use clock::{Clock, Regions};
 pub use control::{Spinner, empty_requests};
 pub use flavour::Flavour;
 pub use histogram::Histogram;
-pub use mmu::Interruptions;
+pub use mmu::{Interruptions, Lost};
 pub use paced::Paced;
 pub use process::{collector_cpu, peak_rss_mib, rss_mib};
 pub use report::{Line, Watch};
 pub use rng::Rng;
+pub use series::{HeapSeries, Series};

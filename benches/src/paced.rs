@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::clock::{Clock, Regions};
 use crate::histogram::Histogram;
-use crate::mmu::Interruptions;
+use crate::mmu::{Interruptions, Lost};
+use crate::series::{HeapSeries, Series};
 
 /// Latencies of requests, and the times they took once they had begun.
 #[derive(Debug, Default)]
@@ -14,17 +15,27 @@ pub struct Paced {
     pub latency: Histogram,
     /// From its begin until its end.
     pub service: Histogram,
-    /// The least share of any millisecond (10, 100) that the thread had for itself, once it has run.
-    pub mmu: Value,
+    /// What interruptions took, once it has run.
+    pub lost: Lost,
+    /// Latency and heap over time, once it has run.
+    pub series: Value,
 }
 
 impl Paced {
     /// Runs `requests`, one every `period_ns`, and gives the nanoseconds that all took. Between them the thread spins on the
     /// clock. Each is noted as a region.
-    pub fn run(&mut self, requests: u64, period_ns: u64, regions: &mut Regions, mut request: impl FnMut(u64)) -> u64 {
-        let mut interruptions = Interruptions::with_capacity(requests as usize);
+    pub fn run(
+        &mut self,
+        requests: u64,
+        period_ns: u64,
+        regions: &mut Regions,
+        heap: HeapSeries<'_>,
+        mut request: impl FnMut(u64),
+    ) -> u64 {
+        let mut series = Series::start(heap);
         let clock = Clock::new();
         let start = clock.ns();
+        let mut interruptions = Interruptions::new(requests as usize, start);
         let mut before = start;
         for i in 0..requests {
             let due = start + i * period_ns;
@@ -41,10 +52,12 @@ impl Paced {
             self.service.add(ended - began);
             interruptions.request(began, ended);
             regions.note(ended - began);
+            series.request(ended, ended - due);
             before = clock.ns();
         }
         let end = clock.ns();
-        self.mmu = interruptions.mmu(start, end, &self.service);
+        self.lost = interruptions.lost(start, end, &self.service);
+        self.series = series.finish();
         end - start
     }
 }

@@ -3,6 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_gettime};
+
 fn status_mib(key: &str) -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with(key))?;
@@ -35,4 +38,29 @@ pub fn collector_cpu() -> Option<Duration> {
         total += Duration::from_nanos(on_cpu);
     }
     Some(total)
+}
+
+/// Nanoseconds that this thread has had a processor. A system call; zero where the system doesn't tell.
+pub(crate) fn on_cpu() -> u64 {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    time.map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
+/// What the system did to this thread so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Disturbances {
+    /// Pages that it touched first, or first since the system took them.
+    pub(crate) page_faults: u64,
+    /// Times that another thread got its processor.
+    pub(crate) preemptions: u64,
+}
+
+impl Disturbances {
+    /// So far; zeros where the system doesn't tell.
+    pub(crate) fn now() -> Self {
+        getrusage(UsageWho::RUSAGE_THREAD).map_or(Self::default(), |usage| Disturbances {
+            page_faults: usage.minor_page_faults() as u64,
+            preemptions: usage.involuntary_context_switches() as u64,
+        })
+    }
 }

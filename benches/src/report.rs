@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::{Clock, Regions};
 use crate::flavour::Flavour;
 use crate::histogram::Histogram;
+use crate::mmu::Lost;
 use crate::paced::Paced;
 use crate::process::{collector_cpu, peak_rss_mib, rss_mib};
 
@@ -58,10 +59,16 @@ impl Line {
         self.with("latencies", latencies.coarse())
     }
 
-    /// With what paced requests saw: latencies, and the share of time the thread had for itself.
+    /// With what paced requests saw: latencies, in all and over time, and what interruptions took.
     #[must_use]
     pub fn with_paced(self, paced: &Paced) -> Self {
-        self.with_latencies(&paced.latency).with("mmu", paced.mmu.clone())
+        self.with_latencies(&paced.latency).with_lost(&paced.lost).with("series", paced.series.clone())
+    }
+
+    /// With what interruptions took.
+    #[must_use]
+    pub fn with_lost(self, lost: &Lost) -> Self {
+        self.with("mmu", lost.mmu.clone()).with("mmu_on_cpu", lost.mmu_on_cpu.clone()).with("lost", lost.sums.clone())
     }
 
     /// Adds to `extra`.

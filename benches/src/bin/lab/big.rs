@@ -4,7 +4,7 @@
 //! The array is a slice of cells, each with a barrier of its own. The map is a `HashMap` behind a lock: its first lock in a
 //! cycle shades all of it. `--heap` chooses nothing here: `GcMutex` serves both kinds.
 
-use benches::{Clock, Flavour, Line, Paced, Regions, Rng, Watch, empty_requests};
+use benches::{Clock, Flavour, HeapSeries, Line, Paced, Regions, Rng, Watch, empty_requests};
 use gc_core::{Gc, GcCell, GcMutex, Mutator, Root, Trace};
 
 use std::collections::HashMap;
@@ -66,6 +66,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, slots: u64, entri
         return Err("the array must have a slot".into());
     }
     let heap = S::heap(options.config());
+    let born = Clock::new();
     let mut mutator = S::mutator(&heap);
     let mut regions = Regions::new();
     let since = Clock::new();
@@ -79,7 +80,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, slots: u64, entri
     let requests = seconds * 1_000_000_000 / PERIOD_NS;
     let mut regions = Regions::new();
     let watch = Watch::start::<S>(&heap);
-    let wall = paced.run(requests, PERIOD_NS, &mut regions, |number| {
+    let wall = paced.run(requests, PERIOD_NS, &mut regions, HeapSeries::new::<S>(&heap, born), |number| {
         mutator.mutate(|mc| {
             let world = world.get(mc);
             for _ in 0..STORES {

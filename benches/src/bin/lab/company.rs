@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use benches::{Clock, Histogram, Line, Paced, Regions, Watch, empty_requests};
+use benches::{Clock, HeapSeries, Histogram, Line, Paced, Regions, Watch, empty_requests};
 use gc_core::{Gc, GcCell, Heap, Mutator, Root, Shared, Trace};
 
 use crate::options::Options;
@@ -96,6 +96,7 @@ pub(crate) fn threads(options: &Options, seconds: u64) -> Line {
 pub(crate) fn slow_mutator(options: &Options, seconds: u64) -> Line {
     const SLOW: Duration = Duration::from_secs(1);
     let heap = Heap::with_config(options.config());
+    let born = Clock::new();
     let mut mutator = heap.mutator().expect("one mutator per thread");
     let items = build(&mut mutator, LIVE);
     let control = empty_requests(1);
@@ -112,7 +113,7 @@ pub(crate) fn slow_mutator(options: &Options, seconds: u64) -> Line {
                 mutator.mutate(|_| std::thread::sleep(SLOW));
             }
         });
-        let wall = paced.run(requests, PERIOD_NS, &mut regions, |i| {
+        let wall = paced.run(requests, PERIOD_NS, &mut regions, HeapSeries::new::<Shared>(&heap, born), |i| {
             sum = sum.wrapping_add(visit(&mut mutator, &items, i));
         });
         stop.store(true, Ordering::Relaxed);

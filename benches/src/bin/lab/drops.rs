@@ -1,7 +1,7 @@
 //! drops: a million objects with destructors die at once, under requests. In a local heap their owner drops them, a little at
 //! every safepoint; in a shared one the collector does.
 
-use benches::{Flavour, Line, Paced, Regions, Watch, empty_requests};
+use benches::{Clock, Flavour, HeapSeries, Line, Paced, Regions, Watch, empty_requests};
 use gc_core::{Gc, GcCell, Root, Trace};
 
 use crate::options::Options;
@@ -28,6 +28,7 @@ struct Slice<'gc> {
 
 pub(crate) fn run<S: Flavour>(options: &Options, n: u64, seconds: u64) -> Line {
     let heap = S::heap(options.config());
+    let born = Clock::new();
     let mut mutator = S::mutator(&heap);
     let mut regions = Regions::new();
     let world: Root<World<'static>, S> = mutator.mutate(|mc| {
@@ -59,7 +60,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64, seconds: u64) -> Line {
     let dropped_before = S::statistics(&heap).drops;
     mutator.start_collection();
     let requests = seconds * 1_000_000_000 / PERIOD_NS;
-    let wall = paced.run(requests, PERIOD_NS, &mut regions, |number| {
+    let wall = paced.run(requests, PERIOD_NS, &mut regions, HeapSeries::new::<S>(&heap, born), |number| {
         mutator.mutate(|mc| {
             for _ in 0..16 {
                 std::hint::black_box(S::alloc(mc, number));

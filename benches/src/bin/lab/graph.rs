@@ -1,7 +1,7 @@
 //! latency_graph: 10,000 requests a second on 10 million live objects. A request's latency counts from when it was due, not
 //! from when the program came round to it: no coordinated omission.
 
-use benches::{Clock, Flavour, Line, Paced, Regions, Rng, Watch, empty_requests};
+use benches::{Clock, Flavour, HeapSeries, Line, Paced, Regions, Rng, Watch, empty_requests};
 use gc_core::{Gc, GcCell, Mutation, Mutator, Root, Trace};
 
 use crate::options::{ControlKind, Options};
@@ -104,6 +104,7 @@ fn request<'gc, S: Flavour>(
 
 pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, garbage_bytes: u64) -> Line {
     let heap = S::heap(options.config());
+    let born = Clock::new();
     let mut mutator = S::mutator(&heap);
     let mut regions = Regions::new();
     let mut rng = Rng::new();
@@ -118,7 +119,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, garbage_bytes: u6
     let mut paced = Paced::default();
     let (mut sum, mut made) = (0u64, 0);
     let watch = Watch::start::<S>(&heap);
-    let wall = paced.run(requests, PERIOD_NS, &mut regions, |i| {
+    let wall = paced.run(requests, PERIOD_NS, &mut regions, HeapSeries::new::<S>(&heap, born), |i| {
         let answer = mutator.mutate(|mc| request(mc, Gc::as_ref(world.get(mc)), &mut rng, i, made..made + pieces));
         sum = sum.wrapping_add(answer);
         made += pieces;

@@ -1,6 +1,6 @@
 //! latency_ring: messages into a ring of 200,000, each timed.
 
-use benches::{Clock, Flavour, Histogram, Interruptions, Line, Regions, Watch, empty_requests};
+use benches::{Clock, Flavour, HeapSeries, Histogram, Interruptions, Line, Regions, Series, Watch, empty_requests};
 use gc_core::{Gc, GcCell, Root, Trace};
 
 use crate::options::{ControlKind, Options};
@@ -24,6 +24,7 @@ struct Ring<'gc> {
 
 pub(crate) fn run<S: Flavour>(options: &Options, n: u64) -> Line {
     let heap = S::heap(options.config());
+    let born = Clock::new();
     let mut mutator = S::mutator(&heap);
     let ring: Root<Ring<'static>, S> = mutator.mutate(|mc| {
         let slots = S::alloc_slice(mc, (0..RING).map(|_| GcCell::new(None)));
@@ -36,8 +37,9 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64) -> Line {
     let mut regions = Regions::new();
     let mut latency = Histogram::new();
     let mut slot = 0;
-    let mut interruptions = Interruptions::with_capacity(1 << 16);
+    let mut series = Series::start(HeapSeries::new::<S>(&heap, born));
     let clock = Clock::new();
+    let mut interruptions = Interruptions::new(1 << 16, clock.ns());
     for i in 0..n {
         let began = clock.ns();
         mutator.mutate(|mc| {
@@ -53,9 +55,12 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64) -> Line {
         latency.add(took);
         interruptions.request(began, ended);
         regions.note(took);
+        series.request(ended, took);
     }
     let end = clock.ns();
     let seconds = end as f64 / 1e9;
+    let lost = interruptions.lost(0, end, &latency);
+    let series = series.finish();
     let extra = watch.finish::<S>(&heap, &regions);
     let beside = spinner.map(benches::Spinner::finish);
     let checksum = mutator.mutate(|mc| {
@@ -65,7 +70,8 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64) -> Line {
     });
     Line::new("latency_ring", seconds, n, checksum, extra)
         .with_latencies(&latency)
-        .with("mmu", interruptions.mmu(0, end, &latency))
+        .with_lost(&lost)
+        .with("series", series)
         .with("control", control)
         .with("control_spin", beside)
 }

@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use benches::{Clock, Flavour, Histogram, Line, Paced, Regions, Rng, Watch, empty_requests};
+use benches::{Clock, Flavour, HeapSeries, Histogram, Line, Paced, Regions, Rng, Watch, empty_requests};
 use gc_core::{Gc, GcCell, Mutation, Mutator, Root, Trace, Weak};
 use serde_json::{Value, json};
 
@@ -97,6 +97,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64, seconds: u64) -> Result
         return Err("from 1 to 2^31 - 1 values".into());
     }
     let heap = S::heap(options.config());
+    let born = Clock::new();
     let mut mutator = S::mutator(&heap);
     let world = build(&mut mutator, n);
     let mut model = Model { held: (0..n as u32).collect(), owners: vec![1; n as usize] };
@@ -108,7 +109,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, n: u64, seconds: u64) -> Result
     let requests = seconds * 1_000_000_000 / PERIOD_NS;
     let clock = Clock::new();
     let watch = Watch::start::<S>(&heap);
-    let wall = paced.run(requests, PERIOD_NS, &mut regions, |_| {
+    let wall = paced.run(requests, PERIOD_NS, &mut regions, HeapSeries::new::<S>(&heap, born), |_| {
         mutator.mutate(|mc| {
             let world = Gc::as_ref(world.get(mc));
             for _ in 0..CHANGES {
