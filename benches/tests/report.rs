@@ -59,7 +59,7 @@ impl Drop for Page {
     }
 }
 
-const SECTIONS: [&str; 6] = ["table", "percentiles", "pauses", "mmu", "heap", "growth"];
+const SECTIONS: [&str; 8] = ["table", "beside", "percentiles", "pauses", "time", "mmu", "heap", "growth"];
 
 #[test]
 fn the_page_has_every_section_and_needs_nothing_else() {
@@ -68,8 +68,10 @@ fn the_page_has_every_section_and_needs_nothing_else() {
     for section in SECTIONS {
         assert!(text.contains(&format!("<section id=\"{section}\">")), "{section}");
     }
-    // One drawing of each kind of latency, and four of growth.
-    assert_eq!(text.matches("<svg").count(), 3 + 4);
+    // One drawing of each kind of latency, one over time of both latency and heap, three figures beside other programs'
+    // (time per operation is for what has no latencies), and of growth three: no line says what its marking took.
+    assert_eq!(text.matches("<svg").count(), 3 + 2 + 3 + 3);
+    assert!(text.contains("</i>marking</span>"), "the cycle is marked");
     assert_eq!(text.matches("<svg").count(), text.matches("</svg>").count());
     assert!(text.contains("go &lt;1.27&gt;") && !text.contains("go <1.27>"), "names are text");
     assert!(text.contains("prefers-color-scheme:dark") && text.contains("name=\"viewport\""));

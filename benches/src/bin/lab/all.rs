@@ -72,30 +72,42 @@ pub(crate) fn child(args: &[&str]) -> Result<Vec<u8>, String> {
     Err(format!("{}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr)))
 }
 
+/// The arguments of all runs that contain `filter`: (without the heap, the heap).
+pub(crate) fn runs(quick: bool, filter: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = RUNS.iter().flat_map(move |run| {
+        let args = if quick { run.quick } else { run.full };
+        run.heaps.iter().map(move |&heap| (args, heap))
+    });
+    all.filter(move |(args, _)| args.contains(filter))
+}
+
+/// Such a run's line.
+pub(crate) fn line_of(args: &str, heap: &str) -> Result<Vec<u8>, String> {
+    let whole: Vec<&str> = args.split(' ').chain(["--heap", heap]).collect();
+    child(&whole)
+}
+
 /// Runs them all and prints the table; appends the lines to a file.
 pub(crate) fn table(quick: bool, lines: Option<&Path>, filter: &str) -> Result<(), String> {
     let mut lines = lines.map(appended).transpose()?;
     println!(
-        "| workload | heap | ns/op | p50 / p99 / p99.9 / max, us | longest interruption, us | cycles | peak RSS, MiB | MMU at 1 ms (control) |"
+        "| workload | heap | ns/op | p50 / p99 / p99.9 / max, us | an empty request's | longest interruption, us | cycles | \
+         peak RSS, MiB | MMU at 1 ms / on its processor (control) |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let mut failed = Vec::new();
-    for run in RUNS {
-        let args = if quick { run.quick } else { run.full };
-        for heap in run.heaps.iter().filter(|_| args.contains(filter)) {
-            let whole: Vec<&str> = args.split(' ').chain(["--heap", heap]).collect();
-            match child(&whole) {
-                Ok(line) => {
-                    let parsed = serde_json::from_slice(&line).map_err(|error| format!("{args}: {error}"))?;
-                    println!("{}", row(args, heap, &parsed));
-                    if let Some(lines) = &mut lines {
-                        append(lines, &line)?;
-                    }
+    for (args, heap) in runs(quick, filter) {
+        match line_of(args, heap) {
+            Ok(line) => {
+                let parsed = serde_json::from_slice(&line).map_err(|error| format!("{args}: {error}"))?;
+                println!("{}", row(args, heap, &parsed));
+                if let Some(lines) = &mut lines {
+                    append(lines, &line)?;
                 }
-                Err(why) => {
-                    println!("| {args} | {heap} | failed | | | | | |");
-                    failed.push(why);
-                }
+            }
+            Err(why) => {
+                println!("| {args} | {heap} | failed | | | | | | |");
+                failed.push(why);
             }
         }
     }
@@ -105,23 +117,25 @@ pub(crate) fn table(quick: bool, lines: Option<&Path>, filter: &str) -> Result<(
 fn row(args: &str, heap: &str, line: &Value) -> String {
     let number =
         |value: &Value, digits: usize| value.as_f64().map_or(String::new(), |value| format!("{value:.digits$}"));
-    let latencies =
-        ["pause_p50_us", "pause_p99_us", "pause_p999_us", "pause_max_us"].map(|name| number(&line[name], 1));
-    let latencies = if latencies[0].is_empty() { String::new() } else { latencies.join(" / ") };
+    let latencies = |of: &Value, prefix: &str| {
+        let all = ["p50", "p99", "p999", "max"].map(|which| number(&of[format!("{prefix}_{which}_us")], 1));
+        if all[0].is_empty() { String::new() } else { all.join(" / ") }
+    };
     let extra = &line["extra"];
-    let share = |of: &Value| number(&of["mmu"]["1ms"], 3);
-    let utilisation = match (share(extra), share(&extra["control"])) {
-        (own, control) if control.is_empty() => own,
-        (own, control) => format!("{own} ({control})"),
+    let share = |of: &Value, name: &str| number(&of[name]["1ms"], 3);
+    let utilisation = match share(extra, "mmu") {
+        own if own.is_empty() => own,
+        own => format!("{own} / {} ({})", share(extra, "mmu_on_cpu"), share(&extra["control"], "mmu")),
     };
     // None is not one of no length.
     let interruptions = Some(&extra["interruptions"]["all"]).filter(|all| all["count"] != 0);
     let longest = interruptions.map_or(String::new(), |all| number(&all["max_us"], 1));
     format!(
-        "| {args} | {heap} | {} | {latencies} | {longest} | {} | {} | {} |",
+        "| {args} | {heap} | {} | {} | {} | {longest} | {} | {} | {utilisation} |",
         number(&line["ns_per_op"], 1),
+        latencies(line, "pause"),
+        latencies(&extra["control"], "empty"),
         number(&extra["gc_cycles"], 0),
         number(&line["peak_rss_mib"], 0),
-        utilisation,
     )
 }

@@ -8,10 +8,10 @@ use crate::lines::{Run, Spread, read};
 /// Above this ratio a median may be worse.
 const TOLERATED: f64 = 1.10;
 
-type Figure = (&'static str, fn(&Run) -> Option<f64>);
+pub(crate) type Figure = (&'static str, fn(&Run) -> Option<f64>);
 
 /// What is compared; of all of it less is better. Not the maximum: one value of a run.
-const FIGURES: [Figure; 5] = [
+pub(crate) const FIGURES: [Figure; 5] = [
     ("ns/op", |run| Some(run.ns_per_op)),
     ("p50, us", |run| run.pause_p50_us),
     ("p99, us", |run| run.pause_p99_us),
@@ -21,7 +21,7 @@ const FIGURES: [Figure; 5] = [
 
 /// Prints the table; an error if anything is worse.
 pub(crate) fn table(before: &Path, after: &Path) -> Result<(), String> {
-    let (before, after) = (read(before)?, read(after)?);
+    let (before, after) = (read(before)?.runs, read(after)?.runs);
     println!("| workload | ops | who | figure | before | spread | after | spread | ratio | |");
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let mut worse = Vec::new();

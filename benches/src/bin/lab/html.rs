@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use plotters::prelude::*;
+use serde_json::Value;
 
+use crate::chart::{Axis, Picture, Series, Style, escape, linear, log};
 use crate::growth;
 use crate::lines::{Key, Run, Runs, Spread, read};
 
@@ -22,51 +23,17 @@ td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}
 svg{width:100%;min-width:32rem;height:auto;display:block;margin:.25rem 0}
 svg text{fill:var(--text)}svg [stroke=\"#000000\"]{stroke:var(--text)}";
 
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(31, 119, 180),
-    RGBColor(255, 127, 14),
-    RGBColor(44, 160, 44),
-    RGBColor(214, 39, 40),
-    RGBColor(148, 103, 189),
-    RGBColor(140, 86, 75),
-    RGBColor(227, 119, 194),
-    RGBColor(127, 127, 127),
-];
-
-/// Points under a name.
-struct Series {
-    name: String,
-    points: Vec<(f64, f64)>,
-}
-
-/// What is written at an axis, and how a place on it reads.
-struct Axis {
-    name: &'static str,
-    label: fn(f64) -> String,
-}
-
-/// A power of ten.
-const fn log(name: &'static str) -> Axis {
-    Axis { name, label: |power| short(10f64.powf(power)) }
-}
-
-fn short(value: f64) -> String {
-    match value {
-        value if value >= 1e6 => format!("{:.0}M", value / 1e6),
-        value if value >= 1e4 => format!("{:.0}k", value / 1e3),
-        value if value >= 10.0 => format!("{value:.0}"),
-        value if value >= 1.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
-    }
-}
+/// Runs of the same work: (workload, operations), the programs that did it, the last run of each.
+type ByWorkload<'r> = BTreeMap<(&'r str, u64), Vec<(&'r Key, &'r Run)>>;
 
 /// Writes the page.
 pub(crate) fn write(from: &Path, to: &Path) -> Result<(), String> {
-    let page = page(&read(from)?)?;
+    let lines = read(from)?;
+    let page = page(&lines.runs, &lines.growth)?;
     std::fs::write(to, page).map_err(|error| format!("{}: {error}", to.display()))
 }
 
-fn page(runs: &Runs) -> Result<String, String> {
+fn page(runs: &Runs, grown: &[Run]) -> Result<String, String> {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
@@ -74,50 +41,24 @@ fn page(runs: &Runs) -> Result<String, String> {
          <p>Medians of all runs of a kind; drawings show the last run of each.</p>\n"
     );
     page += &table(runs);
-    let mut by_workload: BTreeMap<(&str, u64), Vec<(&Key, &Run)>> = BTreeMap::new();
+    let mut by_workload = ByWorkload::new();
     for (key, same) in runs {
         let last = same.last().expect("a key has a run");
         by_workload.entry((&key.workload, key.ops)).or_default().push((key, last));
     }
-    section(&mut page, "percentiles", "Latency percentiles", &by_workload, |runs| {
-        let series = runs.iter().map(|(key, run)| {
-            let all = [run.pause_p50_us, run.pause_p99_us, run.pause_p999_us, run.pause_max_us];
-            let points = all.into_iter().flatten().enumerate().map(|(at, us)| (at as f64, us.max(1e-3).log10()));
-            Series { name: key.who.clone(), points: points.collect() }
-        });
-        let name_of = |at: f64| {
-            let names = ["p50", "p99", "p99.9", "max"];
-            let is_whole = (at - at.round()).abs() < 1e-6 && at > -0.5;
-            let name = if is_whole { names.get(at.round() as usize).copied() } else { None };
-            name.unwrap_or_default().into()
-        };
-        drawing(series.collect(), &Axis { name: "", label: name_of }, &log("us"))
-    })?;
+    beside(&mut page, runs)?;
+    section(&mut page, "percentiles", "Latency percentiles", &by_workload, percentiles)?;
     section(&mut page, "pauses", "Latency histograms", &by_workload, |runs| {
         let series = runs.iter().map(|(key, run)| {
             let points = pairs(&run.extra["latencies"]).map(|(us, count)| (us.max(1e-3).log10(), count.log10()));
-            Series { name: key.who.clone(), points: points.collect() }
+            Series { name: key.who.clone(), points: points.collect(), style: Style::Marked }
         });
-        drawing(series.collect(), &log("us"), &log("requests"))
+        Picture::new(log("us"), log("requests"), series.collect()).draw()
     })?;
-    section(&mut page, "mmu", "Minimum mutator utilisation", &by_workload, |runs| {
-        let curve = |name: String, mmu: &serde_json::Value| {
-            let shares = mmu.as_object().into_iter().flatten();
-            let points = shares.filter_map(|(window, share)| {
-                let ms: f64 = window.strip_suffix("ms")?.parse().ok()?;
-                Some((ms.log10(), share.as_f64()?))
-            });
-            Series { name, points: points.collect() }
-        };
-        let mut series = Vec::new();
-        for (key, run) in runs {
-            series.push(curve(key.who.clone(), &run.extra["mmu"]));
-            series.push(curve(format!("{}: control", key.who), &run.extra["control"]["mmu"]));
-        }
-        drawing(series, &log("window, ms"), &Axis { name: "share", label: |share| format!("{share:.1}") })
-    })?;
+    section(&mut page, "time", "Latency and heap over time", &by_workload, over_time)?;
+    section(&mut page, "mmu", "Minimum mutator utilisation", &by_workload, utilisation)?;
     page += &heaps(runs);
-    page += &growth_section(runs)?;
+    page += &growth_section(grown)?;
     Ok(page)
 }
 
@@ -126,7 +67,7 @@ fn section(
     page: &mut String,
     id: &str,
     title: &str,
-    by_workload: &BTreeMap<(&str, u64), Vec<(&Key, &Run)>>,
+    by_workload: &ByWorkload<'_>,
     draw: impl Fn(&[(&Key, &Run)]) -> Result<Option<String>, String>,
 ) -> Result<(), String> {
     let _ = writeln!(page, "<section id=\"{id}\"><h2>{title}</h2>");
@@ -139,12 +80,8 @@ fn section(
     Ok(())
 }
 
-fn pairs(value: &serde_json::Value) -> impl Iterator<Item = (f64, f64)> + '_ {
+fn pairs(value: &Value) -> impl Iterator<Item = (f64, f64)> + '_ {
     value.as_array().into_iter().flatten().filter_map(|pair| Some((pair[0].as_f64()?, pair[1].as_f64()?)))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn cell(page: &mut String, value: Option<f64>) {
@@ -158,7 +95,7 @@ fn cell(page: &mut String, value: Option<f64>) {
 fn table(runs: &Runs) -> String {
     let mut page = String::from(
         "<section id=\"table\"><h2>Runs</h2>\n<div class=\"wide\"><table>\n<tr><th>workload<th>program<th>ops<th>runs\
-         <th>ns/op<th>p50, us<th>p99<th>p99.9<th>max<th>cycles<th>peak RSS, MiB\n",
+         <th>ns/op<th>p50, us<th>p99<th>p99.9<th>max<th>empty request's p99.9<th>cycles<th>peak RSS, MiB\n",
     );
     for (key, same) in runs {
         let (workload, who) = (escape(&key.workload), escape(&key.who));
@@ -169,11 +106,141 @@ fn table(runs: &Runs) -> String {
         cell(&mut page, median(|run| run.pause_p99_us));
         cell(&mut page, median(|run| run.pause_p999_us));
         cell(&mut page, median(|run| run.pause_max_us));
+        cell(&mut page, median(|run| run.extra["control"]["empty_p999_us"].as_f64()));
         cell(&mut page, median(|run| run.extra["gc_cycles"].as_f64()));
         cell(&mut page, median(|run| run.peak_rss_mib));
         page.push('\n');
     }
     page + "</table></div></section>\n"
+}
+
+type Figure = (&'static str, fn(&Run) -> Option<f64>);
+
+const BESIDE: [Figure; 4] = [
+    ("time per operation", |run| run.pause_p50_us.is_none().then_some(run.ns_per_op)),
+    ("p50", |run| run.pause_p50_us),
+    ("p99.9", |run| run.pause_p999_us),
+    ("peak RSS", |run| run.peak_rss_mib),
+];
+
+/// All programs in one drawing per figure, as multiples of the first program of ours. Work that one program alone did is
+/// not there.
+fn beside(page: &mut String, runs: &Runs) -> Result<(), String> {
+    page.push_str("<section id=\"beside\"><h2>Beside other programs</h2>\n");
+    let mut work: BTreeMap<(&str, u64), Vec<(&Key, &Vec<Run>)>> = BTreeMap::new();
+    for (key, same) in runs {
+        work.entry((&key.workload, key.ops)).or_default().push((key, same));
+    }
+    for (name, figure) in BESIDE {
+        let (mut rows, mut series) = (Vec::new(), BTreeMap::<&str, Vec<(f64, f64)>>::new());
+        for ((workload, _), programs) in &work {
+            let median = |same: &[Run]| Spread::of(same.iter().filter_map(figure)).map(|of| of.median);
+            let ours = programs.iter().find(|(_, same)| same[0].extra["heap"].is_string());
+            let Some((ours, base)) = ours.and_then(|(key, same)| Some((key, median(same)?))) else { continue };
+            if programs.iter().all(|(key, _)| key.peer == ours.peer) {
+                continue;
+            }
+            let row = -(rows.len() as f64);
+            rows.push(*workload);
+            for (key, same) in programs {
+                if let Some(value) = median(same).filter(|&value| value > 0.0 && base > 0.0) {
+                    series.entry(&key.who).or_default().push(((value / base).log10(), row));
+                }
+            }
+        }
+        let label = |at: f64| {
+            let row = (-at).round();
+            let name = if (row + at).abs() < 1e-6 && row > -0.5 { rows.get(row as usize) } else { None };
+            name.map_or(String::new(), ToString::to_string)
+        };
+        let series = series.into_iter().map(|(who, points)| Series { name: who.into(), points, style: Style::Dots });
+        let y = Axis { name: "", label: &label };
+        let mut picture = Picture::new(log("times gc-core's; to the right is more"), y, series.collect());
+        (picture.height, picture.margin) = (90 + 28 * rows.len() as u32, 150);
+        if let Some(drawing) = picture.draw()? {
+            let _ = writeln!(page, "<h3>{name}</h3>\n{drawing}");
+        }
+    }
+    page.push_str("</section>\n");
+    Ok(())
+}
+
+fn percentiles(runs: &[(&Key, &Run)]) -> Result<Option<String>, String> {
+    let series = runs.iter().map(|(key, run)| {
+        let all = [run.pause_p50_us, run.pause_p99_us, run.pause_p999_us, run.pause_max_us];
+        let points = all.into_iter().flatten().enumerate().map(|(at, us)| (at as f64, us.max(1e-3).log10()));
+        Series { name: key.who.clone(), points: points.collect(), style: Style::Marked }
+    });
+    let name_of = |at: f64| {
+        let names = ["p50", "p99", "p99.9", "max"];
+        let is_whole = (at - at.round()).abs() < 1e-6 && at > -0.5;
+        let name = if is_whole { names.get(at.round() as usize).copied() } else { None };
+        name.unwrap_or_default().into()
+    };
+    Picture::new(Axis { name: "", label: &name_of }, log("us"), series.collect()).draw()
+}
+
+/// A run's longest latencies by time, and its heap below, with the cycles behind both. A pair for each program that tells.
+fn over_time(runs: &[(&Key, &Run)]) -> Result<Option<String>, String> {
+    let mut drawings = String::new();
+    for (key, run) in runs {
+        let of = &run.extra["series"];
+        let step = of["latency"]["step_ms"].as_f64().unwrap_or_default() / 1e3;
+        let longest = of["latency"]["max_us"].as_array().into_iter().flatten().filter_map(Value::as_f64).enumerate();
+        // A step without a request has no latency.
+        let longest = longest.filter(|(_, us)| *us > 0.0).map(|(at, us)| (at as f64 * step, us.log10()));
+        let latency =
+            Series { name: "longest latency of a step".into(), points: longest.collect(), style: Style::Curve };
+        let Some(end) = latency.points.last().map(|point| point.0) else { continue };
+        let cycles: Vec<&Value> = of["cycles"].as_array().into_iter().flatten().collect();
+        let at = |x: &'static str, y: &'static str| -> Vec<(f64, f64)> {
+            let points = cycles.iter().filter_map(|cycle| Some((cycle[x].as_f64()? / 1e3, cycle[y].as_f64()?)));
+            points.filter(|(x, _)| (0.0..=end).contains(x)).collect()
+        };
+        let dots = |name: &str, x, y| Series { name: name.into(), points: at(x, y), style: Style::Dots };
+        let reading = |name: &str, which: usize| {
+            let readings = of["heap"].as_array().into_iter().flatten();
+            let points = readings.filter_map(|reading| Some((reading[0].as_f64()? / 1e3, reading[which].as_f64()?)));
+            Series { name: name.into(), points: points.collect(), style: Style::Curve }
+        };
+        let heap = vec![
+            reading("in use", 1),
+            reading("goal", 2),
+            dots("marking begins", "mark_from_ms", "trigger_mib"),
+            dots("marking ends", "mark_to_ms", "peak_mib"),
+            dots("live, once swept", "swept_ms", "live_mib"),
+        ];
+        let band = |cycle: &&Value| Some((cycle["mark_from_ms"].as_f64()? / 1e3, cycle["mark_to_ms"].as_f64()? / 1e3));
+        let bands: Vec<(f64, f64)> = cycles.iter().filter_map(band).collect();
+        let mut above = Picture::new(linear("seconds"), log("us"), vec![latency]);
+        let mut below = Picture::new(linear("seconds"), linear("MiB"), heap);
+        for picture in [&mut above, &mut below] {
+            picture.bands = ("marking", bands.clone());
+            picture.xs = Some(0.0..end.max(1e-3));
+            picture.height = 260;
+        }
+        let _ = writeln!(drawings, "<h4>{}</h4>", escape(&key.who));
+        drawings.extend([above.draw()?, below.draw()?].into_iter().flatten());
+    }
+    Ok((!drawings.is_empty()).then_some(drawings))
+}
+
+fn utilisation(runs: &[(&Key, &Run)]) -> Result<Option<String>, String> {
+    let curve = |name: String, mmu: &Value| {
+        let shares = mmu.as_object().into_iter().flatten();
+        let points = shares.filter_map(|(window, share)| {
+            let ms: f64 = window.strip_suffix("ms")?.parse().ok()?;
+            Some((ms.log10(), share.as_f64()?))
+        });
+        Series { name, points: points.collect(), style: Style::Marked }
+    };
+    let mut series = Vec::new();
+    for (key, run) in runs {
+        series.push(curve(key.who.clone(), &run.extra["mmu"]));
+        series.push(curve(format!("{}: on its processor", key.who), &run.extra["mmu_on_cpu"]));
+        series.push(curve(format!("{}: control", key.who), &run.extra["control"]["mmu"]));
+    }
+    Picture::new(log("window, ms"), linear("share"), series).draw()
 }
 
 /// The heap at the end of the last cycle against its goal.
@@ -194,66 +261,20 @@ fn heaps(runs: &Runs) -> String {
     page + "</table></div></section>\n"
 }
 
-/// How figures of full_mark grow with the objects, where there are several sizes.
-fn growth_section(runs: &Runs) -> Result<String, String> {
-    let mut page = String::from("<section id=\"growth\"><h2>Growth with the number of objects</h2>\n");
-    for (name, curves) in growth::curves(runs) {
+/// How figures grow with objects, mutators and markers.
+fn growth_section(grown: &[Run]) -> Result<String, String> {
+    let mut page = String::from("<section id=\"growth\"><h2>Growth</h2>\n");
+    for growth::Curves { with, figure, curves } in growth::curves(grown) {
         let series = curves.into_iter().map(|(who, points)| {
             let exponent = growth::exponent(&points).map_or(String::new(), |exponent| format!(": n^{exponent:.2}"));
             let points = points.into_iter().map(|(x, y)| (x.log10(), y.max(1e-6).log10())).collect();
-            Series { name: format!("{who}{exponent}"), points }
+            Series { name: format!("{who}{exponent}"), points, style: Style::Marked }
         });
-        if let Some(drawing) = drawing(series.collect(), &log("objects"), &log(name))? {
-            let _ = writeln!(page, "<h3>{name}</h3>\n{drawing}");
+        let mut picture = Picture::new(log(with), log(figure), series.collect());
+        picture.height = 280;
+        if let Some(drawing) = picture.draw()? {
+            let _ = writeln!(page, "<h3>{figure}, by {with}</h3>\n{drawing}");
         }
     }
     Ok(page + "</section>\n")
-}
-
-/// Lines under their legend; nothing without points.
-fn drawing(series: Vec<Series>, x: &Axis, y: &Axis) -> Result<Option<String>, String> {
-    let series: Vec<Series> = series.into_iter().filter(|series| !series.points.is_empty()).collect();
-    let range = |of: fn(&(f64, f64)) -> f64| {
-        let values = series.iter().flat_map(|series| &series.points).map(of);
-        Spread::of(values).map(|values| {
-            let margin = (values.width() * 0.05).max(0.1);
-            values.least - margin..values.greatest + margin
-        })
-    };
-    let (Some(xs), Some(ys)) = (range(|point| point.0), range(|point| point.1)) else { return Ok(None) };
-    let (mut svg, mut legend) = (String::new(), String::new());
-    {
-        let area = SVGBackend::with_string(&mut svg, (720, 400)).into_drawing_area();
-        let failed = |error: &dyn std::fmt::Display| format!("a drawing: {error}");
-        let mut chart = ChartBuilder::on(&area)
-            .margin(8)
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(xs, ys)
-            .map_err(|error| failed(&error))?;
-        chart
-            .configure_mesh()
-            .x_desc(x.name)
-            .y_desc(y.name)
-            .x_labels(6)
-            .y_labels(6)
-            .x_label_formatter(&|at| (x.label)(*at))
-            .y_label_formatter(&|at| (y.label)(*at))
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(128, 128, 128).mix(0.3))
-            .label_style(("sans-serif", 18))
-            .draw()
-            .map_err(|error| failed(&error))?;
-        for (index, Series { name, points }) in series.into_iter().enumerate() {
-            let colour = COLOURS[index % COLOURS.len()];
-            let style = colour.stroke_width(2);
-            let drawn = chart.draw_series(LineSeries::new(points, style).point_size(3));
-            drawn.map_err(|error| failed(&error))?;
-            let RGBColor(red, green, blue) = colour;
-            let _ =
-                write!(legend, "<span><i style=\"background:rgb({red},{green},{blue})\"></i>{}</span>", escape(&name));
-        }
-        area.present().map_err(|error| failed(&error))?;
-    }
-    Ok(Some(format!("<p class=\"legend\">{legend}</p>\n<div class=\"wide\">{svg}</div>")))
 }

@@ -28,33 +28,51 @@ pub(crate) struct Run {
 pub(crate) struct Key {
     pub(crate) workload: String,
     pub(crate) ops: u64,
-    /// The program, and its heap if it says so.
+    /// The program, its heap if it says so, and what it was told.
     pub(crate) who: String,
+    pub(crate) peer: String,
 }
 
 impl Run {
     pub(crate) fn key(&self) -> Key {
-        let who = match self.extra["heap"].as_str() {
-            Some(heap) => format!("{}, {heap}", self.peer),
-            None => self.peer.clone(),
-        };
-        Key { workload: self.workload.clone(), ops: self.ops, who }
+        let said = ["heap", "options"].into_iter().filter_map(|name| self.extra[name].as_str());
+        let who: Vec<&str> = std::iter::once(self.peer.as_str()).chain(said).collect();
+        Key { workload: self.workload.clone(), ops: self.ops, who: who.join(", "), peer: self.peer.clone() }
     }
 }
 
 /// Runs of the same thing beside each other, in the order of their keys.
 pub(crate) type Runs = BTreeMap<Key, Vec<Run>>;
 
-/// A file of lines; empty ones don't count.
-pub(crate) fn read(path: &Path) -> Result<Runs, String> {
+/// A file's lines.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    pub(crate) runs: Runs,
+    /// Those of `growth`, which differ in what grows.
+    pub(crate) growth: Vec<Run>,
+}
+
+/// Reads a file of lines. Empty ones don't count, nor do those that say why a program does not do a workload (`null`).
+pub(crate) fn read(path: &Path) -> Result<Lines, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut runs = Runs::new();
+    let mut lines = Lines::default();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let run: Run =
-            serde_json::from_str(line).map_err(|error| format!("{}, line {}: {error}", path.display(), number + 1))?;
-        runs.entry(run.key()).or_default().push(run);
+        let failed = |error: serde_json::Error| format!("{}, line {}: {error}", path.display(), number + 1);
+        let line: Value = serde_json::from_str(line).map_err(failed)?;
+        if line.get("null").is_some() {
+            continue;
+        }
+        let run: Run = serde_json::from_value(line).map_err(failed)?;
+        if run.extra["growth"].is_string() {
+            lines.growth.push(run);
+        } else {
+            lines.runs.entry(run.key()).or_default().push(run);
+        }
     }
-    if runs.is_empty() { Err(format!("{}: no lines", path.display())) } else { Ok(runs) }
+    if lines.runs.is_empty() && lines.growth.is_empty() {
+        return Err(format!("{}: no lines", path.display()));
+    }
+    Ok(lines)
 }
 
 /// The least, the median and the greatest of some values.

@@ -7,6 +7,7 @@
 //! lab growth [--full] [--lines FILE]
 //! lab report RUNS.jsonl -o report.html
 //! lab compare A.jsonl B.jsonl
+//! lab repeat [--quick] [--rounds N] [FILTER]
 //! ```
 //!
 //! Regions are kept short as a careful user would: at most 100 microseconds where latency is measured, 10 milliseconds
@@ -18,6 +19,7 @@ mod all;
 mod alloc_micro;
 mod barrier;
 mod big;
+mod chart;
 mod company;
 mod compare;
 mod deep;
@@ -31,6 +33,7 @@ mod limit_guest;
 mod lines;
 mod many_types;
 mod options;
+mod repeat;
 mod ring;
 mod single;
 mod soft_limit;
@@ -55,11 +58,15 @@ fn main() -> ExitCode {
         Workload::All { quick, lines, filter } => return ended(all::table(*quick, lines.as_deref(), filter)),
         Workload::Growth { full, lines } => return ended(growth::table(*full, lines.as_deref())),
         Workload::Report { runs, output } => return ended(html::write(runs, output)),
+        Workload::Repeat { quick, rounds, filter } => return ended(repeat::table(*quick, *rounds, filter)),
         Workload::Compare { before, after } => return ended(compare::table(before, after)),
         _ => {}
     }
     match run(&options) {
-        Ok(line) => println!("{}", line.to_json()),
+        Ok(line) => {
+            let line = options.said().into_iter().fold(line, |line, said| line.with("options", said));
+            println!("{}", line.to_json());
+        }
         // What a program can't do is no failure: the runner of all programs goes on.
         Err(why) => eprintln!("null: {why}"),
     }
@@ -119,6 +126,7 @@ fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
         | Workload::All { .. }
         | Workload::Growth { .. }
         | Workload::Report { .. }
-        | Workload::Compare { .. } => unreachable!("a table, not a run"),
+        | Workload::Compare { .. }
+        | Workload::Repeat { .. } => unreachable!("a table, not a run"),
     }
 }

@@ -41,6 +41,15 @@ impl Options {
         }
         config
     }
+
+    /// What was asked for beyond the defaults, for the run's line: runs are compared with runs of the same.
+    pub(crate) fn said(&self) -> Option<String> {
+        let markers = self.markers.map(|markers| format!("--markers {markers}"));
+        let growth = self.growth.map(|growth| format!("--growth {growth}"));
+        let mutators = self.mutators.map(|mutators| format!("--mutators {mutators}"));
+        let said: Vec<String> = [mutators, markers, growth].into_iter().flatten().collect();
+        (!said.is_empty()).then(|| said.join(" "))
+    }
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -198,7 +207,7 @@ pub(crate) enum Workload {
         #[arg(default_value = "")]
         filter: String,
     },
-    /// full_mark at sizes ten times apart, and how its figures grow: a table.
+    /// How figures grow with the live objects, with mutators and with markers: tables, with the exponents that fit best.
     Growth {
         /// Up to 100 million objects.
         #[arg(long)]
@@ -221,6 +230,18 @@ pub(crate) enum Workload {
         before: PathBuf,
         /// Lines of runs after it.
         after: PathBuf,
+    },
+    /// The same runs twice, in turns: a table; fails if the medians of the two are further apart than the runs of either.
+    Repeat {
+        /// At sizes that take some seconds each.
+        #[arg(long)]
+        quick: bool,
+        /// Runs of each of the two.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Only runs whose arguments contain this.
+        #[arg(default_value = "")]
+        filter: String,
     },
     /// Single operations beside their baselines, interleaved: a table.
     Micro {

@@ -173,7 +173,8 @@ pub(crate) fn binary_trees_mt(options: &Options, depth: u64, threads: u64) -> Re
         sums.put(deep_check(scope, &mut regions, long, depth));
     });
     let seconds = clock.seconds();
-    Ok(Line::new("binary_trees_mt", seconds, sums.ops, sums.sum, watch.finish::<Shared>(&heap, &regions)))
+    let extra = watch.finish::<Shared>(&heap, &regions);
+    Ok(Line::new("binary_trees_mt", seconds, sums.ops, sums.sum, extra).with("mutators", threads))
 }
 
 // ---- gcbench
