@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use allocator::{Arena, Cache, Owner, PAGE_SIZE, SizeClass, Space, SweepProgress};
+use allocator::{Arena, Cache, Owner, PAGE_SIZE, PageRun, SizeClass, Space, SweepProgress};
 use criterion::{BatchSize, Criterion};
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -271,22 +271,45 @@ impl Reuse {
 
 // ---- page heap
 
+/// A heap of 64 GiB in runs of 1 to 16 pages, of which a random half is free.
+struct Fragmented {
+    space: Space,
+    runs: Vec<PageRun>,
+    random: Random,
+}
+
+impl Fragmented {
+    fn new() -> Self {
+        let pages = (64usize << 30) / PAGE_SIZE;
+        let space = Space::private(pages).expect("address space");
+        let heap = space.page_heap();
+        let mut random = Random(7);
+        let mut runs = Vec::new();
+        while let Ok(run) = heap.alloc(1 + random.below(16) as u32) {
+            runs.push(run);
+        }
+        for i in (1..runs.len()).rev() {
+            runs.swap(i, random.below(i + 1));
+        }
+        let keep = runs.len() / 2;
+        runs.drain(keep..).for_each(|run| heap.free(run));
+        Fragmented { space, runs, random }
+    }
+
+    /// One allocation and one release.
+    fn step(&mut self) {
+        let (pages, out) = (1 + self.random.below(16) as u32, self.random.below(self.runs.len()));
+        let heap = self.space.page_heap();
+        let run = heap.alloc(pages).expect("half is free");
+        heap.free(std::mem::replace(&mut self.runs[out], run));
+    }
+}
+
 /// Sorted nanoseconds of steps of one allocation and one release in a fragmented heap of 64 GiB; then of the allocations and
 /// of the releases by themselves, timed in steps between.
 fn page_heap() -> [Vec<u32>; 3] {
-    let pages = (64usize << 30) / PAGE_SIZE;
-    let space = Space::private(pages).expect("address space");
+    let Fragmented { space, mut runs, mut random } = Fragmented::new();
     let heap = space.page_heap();
-    let mut random = Random(7);
-    let mut runs = Vec::new();
-    while let Ok(run) = heap.alloc(1 + random.below(16) as u32) {
-        runs.push(run);
-    }
-    for i in (1..runs.len()).rev() {
-        runs.swap(i, random.below(i + 1));
-    }
-    let keep = runs.len() / 2;
-    runs.drain(keep..).for_each(|run| heap.free(run));
     let mut times = [0; 3].map(|_| Vec::with_capacity(1_000_000));
     // What two looks at the clock take at least.
     let clock = (0..10_000).map(|_| Instant::now().elapsed()).min().expect("some");
@@ -482,6 +505,13 @@ fn criterion() {
     let mut reuse = Reuse::new();
     group.bench_function("allocator", |b| b.iter_batched(|| (), |()| reuse.ours(), BatchSize::SmallInput));
     group.bench_function("mimalloc", |b| b.iter_batched(|| (), |()| reuse.mimalloc(), BatchSize::SmallInput));
+    group.finish();
+    let mut group = criterion.benchmark_group("page heap, 64 GiB fragmented");
+    let mut fragmented = None;
+    group.bench_function("allocate and free", |b| {
+        let fragmented = fragmented.get_or_insert_with(Fragmented::new);
+        b.iter(|| fragmented.step());
+    });
     group.finish();
     criterion.final_summary();
 }

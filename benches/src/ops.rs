@@ -9,13 +9,16 @@
 mod alloc;
 mod arena;
 mod cells;
+mod locks;
 mod mibox;
 mod regions;
 mod roots;
+mod sweep;
 mod trace;
 mod weak;
 
-use std::time::Duration;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 /// The time that so many operations take.
 pub type Run = Box<dyn FnMut(u64) -> Duration>;
@@ -54,8 +57,10 @@ pub fn groups() -> Vec<Group> {
     let mut groups = Vec::new();
     groups.extend(alloc::groups());
     groups.extend(cells::groups());
+    groups.extend(locks::groups());
     groups.extend(regions::groups());
     groups.extend(roots::groups());
+    groups.extend(sweep::groups());
     groups.extend(trace::groups());
     groups.extend(weak::groups());
     groups
@@ -77,6 +82,29 @@ pub const REACH: &[(&str, &str, Reach)] = &[
     ("ref_cell_borrow_mut", "idle", Reach::Times(1.2)),
     ("region", "enter and leave", Reach::Ns(25.0)),
 ];
+
+/// The time of so many turns of an operation.
+#[inline(always)]
+fn timed(n: u64, mut turn: impl FnMut()) -> Duration {
+    let since = Instant::now();
+    for _ in 0..n {
+        turn();
+    }
+    since.elapsed()
+}
+
+/// The same for an operation that gives a number, of which the sum is kept (O3). It takes the turn's.
+#[inline(always)]
+fn timed_sum(n: u64, mut turn: impl FnMut(usize) -> u64) -> Duration {
+    let since = Instant::now();
+    let mut sum = 0u64;
+    for i in 0..n as usize {
+        sum = sum.wrapping_add(turn(i));
+    }
+    let elapsed = since.elapsed();
+    black_box(sum);
+    elapsed
+}
 
 /// A group of these operations.
 fn group(name: &'static str, per_round: u64, ops: Vec<(&'static str, fn() -> Run)>) -> Group {

@@ -3,12 +3,11 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
 use gc_core::{LocalHeap, Owned};
 use parking_lot::Mutex;
 
-use super::{Group, Run, group};
+use super::{Group, Run, group, timed, timed_sum};
 use crate::flavour::Flavour;
 
 fn region<S: Flavour>() -> Run {
@@ -16,11 +15,9 @@ fn region<S: Flavour>() -> Run {
     let mut mutator = S::mutator(&heap);
     Box::new(move |n| {
         let _alive = &heap;
-        let since = Instant::now();
-        for _ in 0..n {
+        timed(n, || {
             mutator.mutate(|_| ());
-        }
-        since.elapsed()
+        })
     })
 }
 
@@ -29,11 +26,9 @@ fn safepoint() -> Run {
     let mut mutator = heap.mutator().expect("the only one");
     Box::new(move |n| {
         let _alive = &heap;
-        let since = Instant::now();
-        for _ in 0..n {
+        timed(n, || {
             mutator.safepoint();
-        }
-        since.elapsed()
+        })
     })
 }
 
@@ -41,11 +36,9 @@ fn safepoint() -> Run {
 fn plain_mutex() -> Run {
     let mutex = Mutex::new(());
     Box::new(move |n| {
-        let since = Instant::now();
-        for _ in 0..n {
+        timed(n, || {
             drop(mutex.lock());
-        }
-        since.elapsed()
+        })
     })
 }
 
@@ -54,31 +47,13 @@ fn should_yield() -> Run {
     let mut mutator = heap.mutator().expect("the only one");
     Box::new(move |n| {
         let _alive = &heap;
-        mutator.mutate(|mc| {
-            let since = Instant::now();
-            let mut asked = 0;
-            for _ in 0..n {
-                asked += u64::from(mc.should_yield());
-            }
-            let elapsed = since.elapsed();
-            black_box(asked);
-            elapsed
-        })
+        mutator.mutate(|mc| timed_sum(n, |_| u64::from(mc.should_yield())))
     })
 }
 
 fn flag() -> Run {
     let flag = AtomicU32::new(black_box(0));
-    Box::new(move |n| {
-        let since = Instant::now();
-        let mut asked = 0;
-        for _ in 0..n {
-            asked += u64::from(flag.load(Ordering::Relaxed) & 12 != 0);
-        }
-        let elapsed = since.elapsed();
-        black_box(asked);
-        elapsed
-    })
+    Box::new(move |n| timed_sum(n, |_| u64::from(flag.load(Ordering::Relaxed) & 12 != 0)))
 }
 
 /// Locals per scope.
@@ -90,8 +65,7 @@ fn local_push() -> Run {
     let root = mutator.mutate(|mc| mc.root(mc.alloc(1_u64)));
     Box::new(move |n| {
         let _alive = &heap;
-        let since = Instant::now();
-        for _ in 0..n.div_ceil(LOCALS) {
+        timed(n.div_ceil(LOCALS), || {
             mutator.scope(|scope| {
                 scope.mutate(|mc| {
                     let object = root.get(mc);
@@ -100,8 +74,7 @@ fn local_push() -> Run {
                     }
                 });
             });
-        }
-        since.elapsed()
+        })
     })
 }
 
@@ -109,14 +82,12 @@ fn local_push() -> Run {
 fn vec_push() -> Run {
     let stack: RefCell<Vec<[usize; 2]>> = RefCell::new(Vec::new());
     Box::new(move |n| {
-        let since = Instant::now();
-        for _ in 0..n.div_ceil(LOCALS) {
+        timed(n.div_ceil(LOCALS), || {
             for i in 0..LOCALS {
                 stack.borrow_mut().push(black_box([i as usize, 0]));
             }
             stack.borrow_mut().clear();
-        }
-        since.elapsed()
+        })
     })
 }
 
@@ -127,32 +98,14 @@ fn local_get() -> Run {
         let _alive = &heap;
         mutator.scope(|scope| {
             let local = scope.mutate(|mc| mc.local(mc.alloc(1_u64)));
-            scope.mutate(|mc| {
-                let since = Instant::now();
-                let mut sum = 0u64;
-                for _ in 0..n {
-                    sum = sum.wrapping_add(*black_box(local).get(mc));
-                }
-                let elapsed = since.elapsed();
-                black_box(sum);
-                elapsed
-            })
+            scope.mutate(|mc| timed_sum(n, |_| *black_box(local).get(mc)))
         })
     })
 }
 
 fn reference_get() -> Run {
     let value = Box::new(1_u64);
-    Box::new(move |n| {
-        let since = Instant::now();
-        let mut sum = 0u64;
-        for _ in 0..n {
-            sum = sum.wrapping_add(**black_box(&value));
-        }
-        let elapsed = since.elapsed();
-        black_box(sum);
-        elapsed
-    })
+    Box::new(move |n| timed_sum(n, |_| **black_box(&value)))
 }
 
 /// A scope with one local, one region in it: what a call of a recursive evaluator costs.
@@ -162,15 +115,13 @@ fn scope() -> Run {
     let root = mutator.mutate(|mc| mc.root(mc.alloc(1_u64)));
     Box::new(move |n| {
         let _alive = &heap;
-        let since = Instant::now();
-        for _ in 0..n {
+        timed(n, || {
             mutator.scope(|scope| {
                 scope.mutate(|mc| {
                     black_box(mc.local(root.get(mc)));
                 });
             });
-        }
-        since.elapsed()
+        })
     })
 }
 

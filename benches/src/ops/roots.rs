@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use gc_core::{Owned, Shared};
 
-use super::{Group, Run, group};
+use super::{Group, Run, group, timed, timed_sum};
 use crate::flavour::Flavour;
 
 fn create<S: Flavour>() -> Run {
@@ -17,11 +17,9 @@ fn create<S: Flavour>() -> Run {
         let _alive = &heap;
         mutator.mutate(|mc| {
             let object = S::alloc(mc, 1_u64);
-            let since = Instant::now();
-            for _ in 0..n {
+            timed(n, || {
                 black_box(mc.root(object));
-            }
-            since.elapsed()
+            })
         })
     })
 }
@@ -32,11 +30,9 @@ fn clone<S: Flavour>() -> Run {
     let root = mutator.mutate(|mc| mc.root(S::alloc(mc, 1_u64)));
     Box::new(move |n| {
         let _alive = (&heap, &mutator);
-        let since = Instant::now();
-        for _ in 0..n {
+        timed(n, || {
             drop(black_box(root.clone()));
-        }
-        since.elapsed()
+        })
     })
 }
 
@@ -46,16 +42,7 @@ fn get<S: Flavour>() -> Run {
     let root = mutator.mutate(|mc| mc.root(S::alloc(mc, 1_u64)));
     Box::new(move |n| {
         let _alive = &heap;
-        mutator.mutate(|mc| {
-            let since = Instant::now();
-            let mut sum = 0u64;
-            for _ in 0..n {
-                sum = sum.wrapping_add(*black_box(&root).get(mc));
-            }
-            let elapsed = since.elapsed();
-            black_box(sum);
-            elapsed
-        })
+        mutator.mutate(|mc| timed_sum(n, |_| *black_box(&root).get(mc)))
     })
 }
 
@@ -74,26 +61,15 @@ macro_rules! counted {
         fn $clone() -> Run {
             let owner = $pointer::new(1_u64);
             Box::new(move |n| {
-                let since = Instant::now();
-                for _ in 0..n {
+                timed(n, || {
                     drop(black_box($pointer::clone(&owner)));
-                }
-                since.elapsed()
+                })
             })
         }
 
         fn $get() -> Run {
             let owner = $pointer::new(1_u64);
-            Box::new(move |n| {
-                let since = Instant::now();
-                let mut sum = 0u64;
-                for _ in 0..n {
-                    sum = sum.wrapping_add(**black_box(&owner));
-                }
-                let elapsed = since.elapsed();
-                black_box(sum);
-                elapsed
-            })
+            Box::new(move |n| timed_sum(n, |_| **black_box(&owner)))
         }
     };
 }
@@ -104,11 +80,9 @@ counted!(create_rc, clone_rc, get_rc, Rc);
 fn clone_dumpster() -> Run {
     let owner = dumpster::unsync::Gc::new(1_u64);
     Box::new(move |n| {
-        let since = Instant::now();
-        for _ in 0..n {
+        timed(n, || {
             drop(black_box(owner.clone()));
-        }
-        since.elapsed()
+        })
     })
 }
 
