@@ -19,7 +19,7 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(127, 127, 127),
 ];
 /// Behind the curves.
-const BAND: RGBColor = RGBColor(148, 103, 189);
+const BAND: RGBColor = RGBColor(23, 190, 207);
 const WIDTH: u32 = 720;
 
 type Chart<'c> = ChartContext<'c, SVGBackend<'c>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -69,7 +69,7 @@ impl<'a> Picture<'a> {
 
     /// The legend and the drawing; nothing without points.
     pub(crate) fn draw(self) -> Result<Option<String>, String> {
-        let series: Vec<Series> = self.series.into_iter().filter(|series| !series.points.is_empty()).collect();
+        let series = self.series;
         let range = |of: fn(&(f64, f64)) -> f64| {
             let values = series.iter().flat_map(|series| &series.points).map(of);
             Spread::of(values).map(|values| {
@@ -122,7 +122,8 @@ impl<'a> Picture<'a> {
                 .label_style(("sans-serif", 16))
                 .draw()
                 .map_err(|error| failed(&error))?;
-            for (index, series) in series.into_iter().enumerate() {
+            // A series without points keeps its colour.
+            for (index, series) in series.into_iter().enumerate().filter(|(_, series)| !series.points.is_empty()) {
                 let colour = COLOURS[index % COLOURS.len()];
                 key(colour, &series.name);
                 curve(&mut chart, series, colour).map_err(|error| failed(&error))?;

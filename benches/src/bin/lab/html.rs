@@ -132,7 +132,10 @@ fn beside(page: &mut String, runs: &Runs) -> Result<(), String> {
         work.entry((&key.workload, key.ops)).or_default().push((key, same));
     }
     for (name, figure) in BESIDE {
-        let (mut rows, mut series) = (Vec::new(), BTreeMap::<&str, Vec<(f64, f64)>>::new());
+        // All programs in all drawings, so that each has the same colour everywhere.
+        let mut series: BTreeMap<&str, Vec<(f64, f64)>> =
+            runs.keys().map(|key| (key.who.as_str(), Vec::new())).collect();
+        let mut rows = Vec::new();
         for ((workload, _), programs) in &work {
             let median = |same: &[Run]| Spread::of(same.iter().filter_map(figure)).map(|of| of.median);
             let ours = programs.iter().find(|(_, same)| same[0].extra["heap"].is_string());
