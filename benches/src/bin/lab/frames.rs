@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use benches::{Flavour, Histogram, Line, Paced, Regions, Rng, Watch};
+use benches::{Clock, Flavour, HeapSeries, Histogram, Line, Paced, Regions, Rng, Watch};
 use gc_core::{Gc, GcCell, Mutator, Root, Slice, Trace};
 
 use crate::options::Options;
@@ -45,6 +45,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, live_mib: u64, per_frame: u64, 
         return Err("from 1 MiB".into());
     }
     let heap = S::heap(options.config().threads(false));
+    let born = Clock::new();
     let mut mutator = S::mutator(&heap);
     let mut rng = Rng::new();
     let slots: Root<Slots<'static>, S> =
@@ -61,7 +62,7 @@ pub(crate) fn run<S: Flavour>(options: &Options, live_mib: u64, per_frame: u64, 
     let mut regions = Regions::new();
     let frames = seconds * 1_000_000_000 / PERIOD_NS;
     let watch = Watch::start::<S>(&heap);
-    let wall = paced.run(frames, PERIOD_NS, &mut regions, |_| {
+    let wall = paced.run(frames, PERIOD_NS, &mut regions, HeapSeries::new::<S>(&heap, born), |_| {
         let mut made = 0;
         while made < per_frame {
             make(&mut mutator, &slots, (0..PER_REGION).map(|_| rng.below(live) as usize));
