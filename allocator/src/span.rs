@@ -80,6 +80,8 @@ pub struct Span {
     released: AtomicU32,
     /// Bytes of a large object that its owner uses; as `base`.
     asked: AtomicUsize,
+    /// The owner's, to use as it likes while the span is there; 0 when it is made.
+    note: AtomicUsize,
 }
 
 const _: () = assert!(size_of::<Span>() <= SPAN_BYTES);
@@ -150,6 +152,11 @@ impl Span {
     pub fn slot_of(&self, addr: usize) -> Option<usize> {
         let slot = addr.checked_sub(self.base())? / self.slot_size();
         (slot < self.slots() as usize).then(|| self.base() + slot * self.slot_size())
+    }
+
+    /// A word that is the owner's to use as long as the span is there; 0 when it is made.
+    pub fn note(&self) -> &AtomicUsize {
+        &self.note
     }
 
     pub(crate) fn epoch(&self) -> u32 {
@@ -238,6 +245,7 @@ pub(crate) fn make(
     span.slots.store(shape.slots, Ordering::Relaxed);
     span.epoch.store(epoch, Ordering::Relaxed);
     span.asked.store(shape.asked, Ordering::Relaxed);
+    span.note.store(0, Ordering::Relaxed);
     debug_assert_eq!(span.released(), 0, "a span that is destroyed counts as backed");
     let bits = span.bits(space);
     debug_assert_eq!(bits.count_used(), 0, "pages from the page heap have bits set");

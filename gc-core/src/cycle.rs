@@ -30,6 +30,7 @@ use crate::clock::thread_time;
 use crate::control::Control;
 use crate::event::Event;
 use crate::heap::HeapCore;
+use crate::keys::KeyTables;
 use crate::marker::Marker;
 use crate::mode::Handshake;
 use crate::pacer::Found;
@@ -46,6 +47,8 @@ use crate::weak::WeakSlot;
 const SWEEP_BATCH: usize = 256;
 /// Weak references settled in one step: some ten microseconds' work.
 const SETTLE_BATCH: usize = 2048;
+/// Tables of keys ended in one step.
+const TABLE_BATCH: usize = 64;
 /// How long the dead are dropped in one step of a slice that is bounded by work.
 const DROP_SLICE: Duration = Duration::from_micros(40);
 /// How long a thread of the pool marks before it looks whether it may go on.
@@ -136,6 +139,8 @@ pub(crate) struct Collector {
     weak_slots: Vec<NonNull<()>>,
     /// Other objects that are to be settled.
     to_settle: Vec<Unsettled>,
+    /// Where ephemerons hung, to be ended.
+    key_tables: KeyTables,
     /// Hand-ins seen when the wave that is on was requested.
     handed_in: u64,
     report: CycleReport,
@@ -174,6 +179,7 @@ impl Collector {
             asked: Vec::new(),
             weak_slots: Vec::new(),
             to_settle: Vec::new(),
+            key_tables: KeyTables::default(),
             handed_in: 0,
             report: CycleReport::default(),
             part: now,
@@ -316,7 +322,8 @@ impl Collector {
                     // SAFETY: as above, and what it said of itself.
                     unsafe { how(object, heap.space) };
                 }
-                if left == 0 && objects_left == 0 {
+                let ended = (0..TABLE_BATCH).all(|_| self.key_tables.end_one(heap.space));
+                if left == 0 && objects_left == 0 && !ended {
                     self.report.mark = self.take_time();
                     self.report.ended_at = heap.heap_bytes();
                     self.ask(heap, if heap.shared { Handshake::Ended } else { Handshake::Finish });
@@ -343,6 +350,7 @@ impl Collector {
                     self.report.marked = found.marked;
                     self.weak_slots = found.weak_slots;
                     self.to_settle = found.to_settle;
+                    self.key_tables = found.key_tables;
                     self.report.weak_slots = self.weak_slots.len();
                     self.phase = Phase::Settle;
                 } else {

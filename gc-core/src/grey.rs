@@ -20,6 +20,7 @@ use std::ptr::NonNull;
 
 use allocator::{PageId, Space};
 
+use crate::keys::{Chain, KeyTables};
 use crate::shade::Marked;
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::sync::{AtomicUsize, Ordering, fence_after_rmw};
@@ -64,6 +65,10 @@ pub(crate) struct MarkerSink {
     pub(crate) weak_slots: Vec<NonNull<()>>,
     /// Other objects scanned in this cycle that are to be settled.
     pub(crate) to_settle: Vec<Unsettled>,
+    /// The tables of keys made in this cycle.
+    pub(crate) key_tables: KeyTables,
+    /// Ephemerons whose keys are marked, to be traced by this marker.
+    pub(crate) values: Vec<Chain>,
     /// The page that this marker holds and will look at again: what it marks there itself needs no queue (I1).
     held: Option<PageId>,
     /// Whether it marked something on `held`.
@@ -75,7 +80,16 @@ unsafe impl Send for MarkerSink {}
 
 impl MarkerSink {
     pub(crate) fn new(worker: Worker<PageId>) -> Self {
-        MarkerSink { worker, marked: 0, weak_slots: Vec::new(), to_settle: Vec::new(), held: None, again: false }
+        MarkerSink {
+            worker,
+            marked: 0,
+            weak_slots: Vec::new(),
+            to_settle: Vec::new(),
+            key_tables: KeyTables::default(),
+            values: Vec::new(),
+            held: None,
+            again: false,
+        }
     }
 
     /// From now on this marker holds `page`.
@@ -117,6 +131,16 @@ impl MarkerSink {
     }
 }
 
+fn take_from<T>(injector: &Injector<T>) -> Option<T> {
+    loop {
+        match injector.steal() {
+            Steal::Success(item) => return Some(item),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}
+
 /// One more entry in `GreyQueue::activity`: more than there are markers.
 const ENTRY: usize = 1 << 16;
 
@@ -126,6 +150,8 @@ pub(crate) struct GreyQueue {
     stealers: Vec<Stealer<PageId>>,
     /// Pages that an assisting mutator found too long to scan: for the collector's threads.
     long: Injector<PageId>,
+    /// Ephemerons whose keys are marked, left by a marker that stops.
+    values: Injector<Chain>,
     /// How many markers hold or look for work and may create more (below `ENTRY`), and how often one became so. Written by
     /// each marker around its idle time (AcqRel), read by the collector, which wonders whether all is done (Acquire).
     activity: AtomicUsize,
@@ -137,7 +163,7 @@ impl GreyQueue {
         assert!(markers < ENTRY, "as many markers as a machine may have processors");
         let workers: Vec<_> = (0..markers).map(|_| Worker::new_fifo()).collect();
         let stealers = workers.iter().map(Worker::stealer).collect();
-        (GreyQueue { stealers, long: Injector::new(), activity: AtomicUsize::new(0) }, workers)
+        (GreyQueue { stealers, long: Injector::new(), values: Injector::new(), activity: AtomicUsize::new(0) }, workers)
     }
 
     /// A page that takes long is left to the collector's threads. It stays queued.
@@ -147,13 +173,17 @@ impl GreyQueue {
 
     /// A page that takes long.
     pub(crate) fn take_long(&self) -> Option<PageId> {
-        loop {
-            match self.long.steal() {
-                Steal::Success(page) => return Some(page),
-                Steal::Empty => return None,
-                Steal::Retry => {}
-            }
-        }
+        take_from(&self.long)
+    }
+
+    /// A marker that stops leaves these ephemerons to the others.
+    pub(crate) fn leave_values(&self, values: &mut Vec<Chain>) {
+        values.drain(..).for_each(|chain| self.values.push(chain));
+    }
+
+    /// Ephemerons to trace.
+    pub(crate) fn take_values(&self) -> Option<Chain> {
+        take_from(&self.values)
     }
 
     /// A batch of pages from another marker's end.
@@ -174,7 +204,7 @@ impl GreyQueue {
 
     /// Whether every marker's end is empty.
     pub(crate) fn is_empty(&self) -> bool {
-        self.long.is_empty() && self.stealers.iter().all(Stealer::is_empty)
+        self.long.is_empty() && self.values.is_empty() && self.stealers.iter().all(Stealer::is_empty)
     }
 
     pub(crate) fn become_active(&self) {

@@ -62,6 +62,7 @@ mod fat;
 mod gc;
 mod grey;
 mod heap;
+mod keys;
 mod kind;
 mod limiter;
 mod limits;
@@ -118,7 +119,7 @@ pub use stats::{Cause, CycleReport, Distribution, Statistics};
 pub use thin::{Thin, ThinTarget};
 pub use trace::{BrandedBy, DynFrom, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
 pub use tracer::Tracer;
-pub use weak::{Interner, Weak, WeakRoot};
+pub use weak::{Ephemeron, Interner, Weak, WeakRoot};
 
 /// For the model of the protocol, which has the same modes and handshakes.
 #[doc(hidden)]

@@ -15,6 +15,7 @@ mod births;
 mod claims;
 mod containers;
 mod control;
+mod ephemerons;
 mod grey;
 mod handshake;
 mod limits;

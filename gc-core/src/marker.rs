@@ -16,6 +16,7 @@ use allocator::{GRANULE, PageId, Space};
 use crate::assist::Progress;
 use crate::cycle::Budget;
 use crate::grey::{GreyQueue, MarkerSink, begin_scan};
+use crate::keys::{KeyTables, is_watched, take_scanned};
 use crate::shade::Shades;
 use crate::sync::deque::Worker;
 use crate::team::Sleepers;
@@ -30,6 +31,9 @@ const SHORT: usize = 32 << 10;
 const SCANNED_PER_LOOK: usize = 4 << 10;
 /// .. and pages, if there is less on each.
 const PAGES_PER_LOOK: u32 = 8;
+
+/// Values of ephemerons traced between two looks for a page.
+const VALUES_PER_TURN: u32 = if cfg!(loom) { 1 } else { 32 };
 
 /// Says when to look at the clock.
 #[derive(Default)]
@@ -50,6 +54,14 @@ impl Clock {
     }
 }
 
+/// What there is to do for a marker.
+enum Next {
+    /// To scan this page.
+    Page(PageId),
+    /// It is done: some values of ephemerons were traced.
+    Traced,
+}
+
 /// What the markers of a heap share.
 pub(crate) struct Work<'a> {
     pub(crate) queue: &'a GreyQueue,
@@ -67,6 +79,8 @@ pub(crate) struct Findings {
     pub(crate) weak_slots: Vec<NonNull<()>>,
     /// Other objects to be settled.
     pub(crate) to_settle: Vec<Unsettled>,
+    /// Where ephemerons hung, to be ended.
+    pub(crate) key_tables: KeyTables,
 }
 
 // SAFETY: addresses; what they name is the collector's to read.
@@ -78,6 +92,7 @@ impl Findings {
         self.marked += other.marked;
         add(&mut self.weak_slots, other.weak_slots);
         add(&mut self.to_settle, other.to_settle);
+        self.key_tables.add(other.key_tables);
     }
 }
 
@@ -148,6 +163,7 @@ impl Marker {
             marked: std::mem::take(&mut sink.marked),
             weak_slots: std::mem::take(&mut sink.weak_slots),
             to_settle: std::mem::take(&mut sink.to_settle),
+            key_tables: std::mem::take(&mut sink.key_tables),
         }
     }
 
@@ -163,8 +179,11 @@ impl Marker {
             if self.partial.is_some() {
                 self.scan_part();
             } else {
-                let Some(page) = self.next_page(work).or_else(|| work.queue.take_long()) else { break false };
-                self.scan(page);
+                match self.next(work).or_else(|| work.queue.take_long().map(Next::Page)) {
+                    Some(Next::Page(page)) => self.scan(page),
+                    Some(Next::Traced) => {}
+                    None => break false,
+                }
             }
             work.sleepers.wake_some(|| self.sink().worker.len());
             if budget.until.is_some() && clock.is_time(scanned + self.unreported) && budget.is_spent() {
@@ -175,7 +194,7 @@ impl Marker {
                 work.progress.background(std::mem::take(&mut self.unreported));
             }
         };
-        self.tracer.flush();
+        self.stop(work);
         scanned += self.unreported;
         work.progress.background(std::mem::take(&mut self.unreported));
         budget.bytes = budget.bytes.saturating_sub(scanned);
@@ -188,31 +207,82 @@ impl Marker {
         let space = self.tracer.space();
         let mut clock = Clock::default();
         while self.unreported < budget.bytes {
-            let Some(page) = self.next_page(work) else { break };
-            let span = space.span_of(space.page_base(page)).expect("a queued page belongs to a span");
-            if span.slot_size() > SHORT {
-                work.queue.leave_long(page);
-            } else {
-                self.scan(page);
+            match self.next(work) {
+                Some(Next::Page(page)) => {
+                    let span = space.span_of(space.page_base(page)).expect("a queued page belongs to a span");
+                    if span.slot_size() > SHORT {
+                        work.queue.leave_long(page);
+                    } else {
+                        self.scan(page);
+                    }
+                }
+                Some(Next::Traced) => {}
+                None => break,
             }
             if clock.is_time(self.unreported) && budget.is_spent() {
                 break;
             }
         }
-        self.tracer.flush();
+        self.stop(work);
         let scanned = std::mem::take(&mut self.unreported);
         work.progress.assisted(scanned);
         scanned
     }
 
-    /// A page with grey objects, from wherever there is one. `None` only with all of its own edges marked.
-    fn next_page(&mut self, work: &Work<'_>) -> Option<PageId> {
+    /// What this marker has at hand goes where others can take it.
+    fn stop(&mut self, work: &Work<'_>) {
+        self.tracer.flush();
+        work.queue.leave_values(&mut self.sink().values);
+    }
+
+    /// Traces some of the values whose keys are marked; false if there are none.
+    fn trace_values(&mut self) -> bool {
+        let mut left = VALUES_PER_TURN;
+        while let Some(chain) = self.sink().values.pop() {
+            let (waiting, rest) = chain.split();
+            self.sink().values.extend(rest);
+            self.scan_one(waiting.cast());
+            left -= 1;
+            if left == 0 {
+                break;
+            }
+        }
+        left != VALUES_PER_TURN
+    }
+
+    /// Scans one object, which is black.
+    fn scan_one(&mut self, object: NonNull<u8>) {
+        let space = self.tracer.space();
+        let addr = object.addr().get();
+        let page = space.page_of(addr);
+        let span = space.span_of(addr).expect("an object lies in a span");
+        // SAFETY: the span is of a heap of this crate.
+        let info = unsafe { TypeInfo::of_owner(span.owner().word) };
+        let Some((info, scan)) = info.and_then(|info| info.scan.map(|scan| (info, scan))) else { return };
+        let granule = (addr - space.page_base(page)) / GRANULE;
+        let bits: PageBits = std::array::from_fn(|word| u64::from(word == granule / 64) << (granule % 64));
+        self.unreported += span.slot_size();
+        let bomb = abort_if_trace_panics(info.name); // I3
+        // SAFETY: an initialised object of the span's type, of the tracer's heap.
+        unsafe { scan(space.pointer(space.page_base(page)), &bits, span.slot_size(), &mut self.tracer) };
+        std::mem::forget(bomb);
+    }
+
+    /// The next piece of work, from wherever there is one. `None` only with all of its own edges marked.
+    fn next(&mut self, work: &Work<'_>) -> Option<Next> {
         loop {
             if let Some(page) = self.sink().worker.pop() {
-                return Some(page);
+                return Some(Next::Page(page));
+            }
+            if self.trace_values() {
+                return Some(Next::Traced);
             }
             self.tracer.flush();
             if !self.sink().worker.is_empty() {
+                continue;
+            }
+            if let Some(chain) = work.queue.take_values() {
+                self.sink().values.push(chain);
                 continue;
             }
             if let Some(batch) = work.shades.take() {
@@ -221,7 +291,7 @@ impl Marker {
                 continue;
             }
             let me = self.index;
-            return work.queue.steal_into(me, &self.sink().worker);
+            return work.queue.steal_into(me, &self.sink().worker).map(Next::Page);
         }
     }
 
@@ -262,6 +332,9 @@ impl Marker {
             return;
         }
         let base = space.pointer(space.page_base(page)).cast_const();
+        if is_watched(space, page) {
+            take_scanned(space, base.addr(), &bits, |chain| self.sink().values.push(chain));
+        }
         prefetch_slots(base, &bits);
         let span = space.span_of(base.addr()).expect("a page with marks belongs to a span");
         // SAFETY: the span is of a heap of this crate.

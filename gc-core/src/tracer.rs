@@ -19,6 +19,7 @@ use allocator::Space;
 
 use crate::claim::{Claim, Claimed};
 use crate::grey::MarkerSink;
+use crate::keys::Waiting;
 use crate::shade::ShadeSink;
 use crate::trace::Trace;
 
@@ -123,6 +124,21 @@ impl<'gc> Tracer<'gc> {
             // MUTATION(weak-slot-unlisted) skip
             sink.weak_slots.push(slot);
         }
+    }
+
+    /// Whether the value of an ephemeron that is scanned is to be traced: its key is marked. If it is not, the ephemeron is hung
+    /// to its key (`keys`). As [`weak_slot`](Tracer::weak_slot).
+    pub(crate) fn ephemeron(&mut self, waiting: &Waiting) -> bool {
+        let Some(key) = waiting.key.target() else { return false };
+        let key = key.addr().get();
+        if self.space.is_marked(key) {
+            return true;
+        }
+        if let Sink::Marker(sink) = &mut self.sink {
+            sink.weak_slots.push(NonNull::from(&waiting.key).cast());
+            sink.values.extend(sink.key_tables.hang(self.space, waiting, key));
+        }
+        false
     }
 
     /// Takes an object that `how` is to be called of when marking is done. As [`weak_slot`](Tracer::weak_slot).

@@ -11,9 +11,11 @@
 //!
 //! [`ShadeSink::try_shade`]: crate::shade::ShadeSink::try_shade
 
+mod ephemeron;
 mod interner;
 mod table;
 
+pub use ephemeron::Ephemeron;
 pub use interner::Interner;
 
 use std::fmt;
@@ -63,6 +65,19 @@ fn is_kept(record: &Record, target: NonNull<()>) -> bool {
 const SLOTS: &TypeInfo = Sized_::<'static, WeakSlot<'static, ()>>::INFO;
 
 impl<'gc, T: ?Sized> WeakSlot<'gc, T> {
+    /// A slot for this target, whose fat pointer has this second word.
+    #[inline(always)]
+    pub(crate) fn new(target: NonNull<()>, metadata: *const ()) -> Self {
+        WeakSlot { target: AtomicPtr::new(target.as_ptr()), metadata, _target: PhantomData }
+    }
+
+    /// The target, unless the slot is emptied.
+    #[inline(always)]
+    pub(crate) fn target(&self) -> Option<NonNull<()>> {
+        // Acquire: pairs with the Release in `settle`.
+        NonNull::new(self.target.load(Ordering::Acquire))
+    }
+
     /// Empties the slot if its target is white. Called by the collector, after Done (W2).
     ///
     /// # Safety
@@ -148,8 +163,7 @@ impl<'gc, T: ?Sized> Gc<'gc, T> {
         T: Storable<S>,
     {
         let [_, metadata]: Fat = to_fat(Gc::as_ptr(this));
-        let target = AtomicPtr::new(Gc::erased(this).as_ptr());
-        Weak(mc.alloc_as(SLOTS, WeakSlot { target, metadata, _target: PhantomData }))
+        Weak(mc.alloc_as(SLOTS, WeakSlot::new(Gc::erased(this), metadata)))
     }
 }
 
@@ -160,8 +174,7 @@ impl<'gc, T: ?Sized> Weak<'gc, T> {
     #[inline]
     pub fn upgrade<S: Kind>(self, mc: &Mutation<'gc, S>) -> Option<Gc<'gc, T>> {
         let slot = Gc::as_ref(self.0);
-        // Acquire: pairs with the Release in `settle`.
-        let target = NonNull::new(slot.target.load(Ordering::Acquire))?;
+        let target = slot.target()?;
         if !is_kept(mc.record(), target) {
             return None;
         }
