@@ -141,6 +141,8 @@ pub(crate) struct Collector {
     to_settle: Vec<Unsettled>,
     /// Where ephemerons hung, to be ended.
     key_tables: KeyTables,
+    /// How many registered cleanups were looked at; `None`: all.
+    cleanups_seen: Option<usize>,
     /// Hand-ins seen when the wave that is on was requested.
     handed_in: u64,
     report: CycleReport,
@@ -180,6 +182,7 @@ impl Collector {
             weak_slots: Vec::new(),
             to_settle: Vec::new(),
             key_tables: KeyTables::default(),
+            cleanups_seen: None,
             handed_in: 0,
             report: CycleReport::default(),
             part: now,
@@ -322,8 +325,11 @@ impl Collector {
                     // SAFETY: as above, and what it said of itself.
                     unsafe { how(object, heap.space) };
                 }
+                if let Some(seen) = self.cleanups_seen {
+                    self.cleanups_seen = heap.cleanups.settle_stride(seen, |target| heap.space.is_marked(target));
+                }
                 let ended = (0..TABLE_BATCH).all(|_| self.key_tables.end_one(heap.space));
-                if left == 0 && objects_left == 0 && !ended {
+                if left == 0 && objects_left == 0 && !ended && self.cleanups_seen.is_none() {
                     self.report.mark = self.take_time();
                     self.report.ended_at = heap.heap_bytes();
                     self.ask(heap, if heap.shared { Handshake::Ended } else { Handshake::Finish });
@@ -351,6 +357,7 @@ impl Collector {
                     self.weak_slots = found.weak_slots;
                     self.to_settle = found.to_settle;
                     self.key_tables = found.key_tables;
+                    self.cleanups_seen = Some(0);
                     self.report.weak_slots = self.weak_slots.len();
                     self.phase = Phase::Settle;
                 } else {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use allocator::{AllocError, Arena, Quota, Space};
 
 use crate::claim::FIRST_EPOCH;
+use crate::cleanup::Cleanups;
 use crate::config::Config;
 use crate::control::{Control, Inhibit};
 use crate::cycle::Collector;
@@ -69,6 +70,7 @@ pub(crate) struct HeapCore {
     /// Processors that the process may use.
     pub(crate) processors: usize,
     pub(crate) drops: Drops,
+    pub(crate) cleanups: Cleanups,
     /// The cycle that claims count for. Written by the collector before H1 is requested (Relaxed; published by the request's
     /// lock), read in answers (the request's Acquire).
     epoch: AtomicU32,
@@ -117,6 +119,7 @@ impl HeapCore {
             marking,
             control: Control::new(collector),
             drops: Drops::new(),
+            cleanups: Cleanups::new(shared),
             epoch: AtomicU32::new(FIRST_EPOCH),
             owners: AtomicUsize::new(1),
             began: Instant::now(),
@@ -273,6 +276,7 @@ impl HeapCore {
         statistics.goal = self.pacing.goal();
         statistics.drops = self.drops.run();
         statistics.drop_panics = self.drops.panics();
+        (statistics.cleanups, statistics.cleanup_panics) = self.cleanups.counts();
         statistics
     }
 }

@@ -48,6 +48,7 @@ mod assist;
 mod budget;
 mod cell;
 mod claim;
+mod cleanup;
 mod clock;
 mod config;
 mod container;
@@ -100,6 +101,7 @@ pub use cell::{
     BorrowError, BorrowMutError, GcCell, GcMutex, GcMutexGuard, GcOnceCell, GcRefCell, GcRwLock, GcRwLockReadGuard,
     GcRwLockWriteGuard, Ref, RefMut, Word,
 };
+pub use cleanup::{Cleanup, CleanupQueue, Movable};
 pub use config::Config;
 pub use container::{Entry, GcMap, MapDrain, MapIter, MapMut, MapRef, MapView, OccupiedEntry, VacantEntry};
 pub use control::Inhibit;

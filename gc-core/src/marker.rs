@@ -35,6 +35,9 @@ const PAGES_PER_LOOK: u32 = 8;
 /// Values of ephemerons traced between two looks for a page.
 const VALUES_PER_TURN: u32 = if cfg!(loom) { 1 } else { 32 };
 
+/// Times that values are traced during the scan of one page: some ten microseconds, if all come to as many as they may.
+const VALUE_TURNS: u32 = 64;
+
 /// Says when to look at the clock.
 #[derive(Default)]
 struct Clock {
@@ -299,12 +302,16 @@ impl Marker {
     /// whose nodes lie side by side is followed without a turn of the queue for each.
     fn scan(&mut self, page: PageId) {
         begin_scan(self.tracer.space(), page);
+        let mut turns = VALUE_TURNS;
         loop {
             self.scan_grey(page);
             if !self.sink().worker.is_empty() {
                 return;
             }
             self.sink().hold(page);
+            if turns != 0 && self.trace_values() {
+                turns -= 1; // chains of ephemerons are followed like lists, but not without end
+            }
             self.tracer.flush();
             if !self.sink().let_go() {
                 return;

@@ -246,6 +246,10 @@ pub struct Statistics {
     pub drops: u64,
     /// Drops that panicked, ever; each was caught.
     pub drop_panics: u64,
+    /// Cleanups that were run.
+    pub cleanups: u64,
+    /// How many of them panicked.
+    pub cleanup_panics: u64,
     /// Global roots now.
     pub roots: usize,
     /// Mutators now.

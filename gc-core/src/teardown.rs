@@ -34,6 +34,7 @@ pub(crate) fn end(heap: &Arc<HeapCore>) {
 
 /// The heap ends, and leaks what is in it.
 fn abandon(heap: &HeapCore) {
+    heap.cleanups.abandon();
     pool().change_goal(heap.pacing.end());
     pool().leave(heap.space);
 }
@@ -45,6 +46,7 @@ pub(crate) fn finish(heap: &Arc<HeapCore>) {
         // SAFETY: nobody is left who could reach an object of this heap, and the arena shows each slot once.
         unsafe { heap.drops.drop_slot(owner, slot, slot_size) };
     });
+    heap.cleanups.end();
     pool().change_goal(heap.pacing.end());
     pool().leave(heap.space);
 }
