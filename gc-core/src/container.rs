@@ -1,4 +1,4 @@
-//! Growable containers in segments of bounded size: [`GcMap`].
+//! Growable containers in segments of bounded size: [`GcMap`], [`GcDeque`].
 //!
 //! A container is a value inside an object, as a `Vec` is. Its elements lie in *segments*, objects of a few KiB with a claim
 //! each; a trie of small *nodes* leads to them. So whatever grows, splits, is shaded or dropped is one segment or one node, and no
@@ -20,6 +20,7 @@
 //! B6. Elements are read and written under the container's lock (`lock`), and no code of the user's runs between the first and
 //!     the last write of an operation. A panic in `Hash` or `Eq` finds and leaves the container whole.
 
+mod deque;
 mod edge;
 mod group;
 mod lock;
@@ -27,5 +28,6 @@ mod map;
 mod segment;
 mod table;
 
+pub use deque::{DequeDrain, DequeIter, DequeIterMut, DequeMut, DequeRef, DequeView, GcDeque};
 pub(crate) use lock::{BorrowFlag, ContainerLock, ThreadLock};
 pub use map::{Entry, GcMap, MapDrain, MapIter, MapMut, MapRef, MapView, OccupiedEntry, VacantEntry};
