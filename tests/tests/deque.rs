@@ -293,6 +293,65 @@ proptest! {
     }
 }
 
+/// What an operation takes out of a segment that no marker has come to yet, and puts where none will come in this cycle, stays.
+#[test]
+fn the_first_write_of_a_cycle_keeps_what_it_moves() {
+    type Deque<'gc> = GcDeque<'gc, Item<'gc, 0>, Owned>;
+    type Act = for<'gc> fn(&'gc Mutation<'gc, Owned>, &Deque<'gc>, &Deque<'gc>);
+    let acts: [(&str, Act); 6] = [
+        ("a push that may move", |mc, from, _| from.push_back(mc, item(mc, 0))),
+        ("a push in front that may move", |mc, from, _| from.push_front(mc, item(mc, 0))),
+        ("pops", |mc, from, to| {
+            to.push_back(mc, from.pop_back(mc).unwrap());
+            to.push_back(mc, from.pop_front(mc).unwrap());
+        }),
+        ("an overwrite", |mc, from, to| {
+            let old = std::mem::replace(&mut from.borrow_mut(mc)[0], item(mc, 0));
+            to.push_back(mc, old);
+        }),
+        ("overwrites of all, from both ends", |mc, from, to| {
+            let mut from = from.borrow_mut(mc);
+            let mut items = from.iter_mut();
+            while let Some(first) = items.next() {
+                to.push_back(mc, std::mem::replace(first, item(mc, 0)));
+                if let Some(last) = items.next_back() {
+                    to.push_back(mc, std::mem::replace(last, item(mc, 0)));
+                }
+            }
+        }),
+        ("a drain", |mc, from, to| to.borrow_mut(mc).extend(from.borrow_mut(mc).drain())),
+    ];
+    for (name, act) in acts {
+        let sizes = [(4, 0), (4, 3), (64, 20), (512, 0), (512, 100), (512, 400), (600, 10), (2048, 0)];
+        for ((len, wrapped), steps) in sizes.into_iter().flat_map(|size| (1..6).map(move |steps| (size, steps))) {
+            let heap = LocalHeap::with_config(Config::new().threads(false).automatic(false));
+            let mut mutator = heap.mutator().unwrap();
+            let pair: Root<Pair<'static, 0>, Owned> = mutator.mutate(|mc| {
+                let (from, to) = (GcDeque::new(), GcDeque::new());
+                for n in 0..len {
+                    if n < wrapped { from.push_front(mc, item(mc, n)) } else { from.push_back(mc, item(mc, n)) }
+                }
+                mc.root(mc.alloc(Pair { first: GcRefCell::new(from), second: GcRefCell::new(to) }))
+            });
+            mutator.start_collection();
+            for _ in 0..steps {
+                mutator.collect_step(1);
+            }
+            mutator.mutate(|mc| {
+                let pair = pair.get(mc);
+                act(mc, &pair.first.borrow(), &pair.second.borrow());
+            });
+            while matches!(mutator.collect_step(usize::MAX), Slice::Spent | Slice::Waiting) {}
+            mutator.mutate(|mc| {
+                let pair = pair.get(mc);
+                let both = [pair.first.borrow(), pair.second.borrow()];
+                let left: usize = both.iter().map(|deque| deque.borrow().iter().map(Item::number).count()).sum();
+                assert!(left >= len as usize, "{name}: {left} of {len} are left");
+            });
+        }
+    }
+}
+
 #[test]
 fn every_element_is_dropped_once() {
     let drops = Arc::new(AtomicUsize::new(0));
