@@ -1,4 +1,4 @@
-//! A `GcMap` between a marker and mutators.
+//! A `GcMap` and a `GcDeque` between a marker and mutators.
 //!
 //! Shown: a segment is never read while it is written (the `Witness` of its claim); what a write overwrites was shaded or
 //! scanned first; the lock gives the map to one thread at a time, and its holder alone is refused.
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
 use super::{Cycle, Node, address, explore, heap};
-use crate::{Gc, GcMap, Heap, Mutation, Root, Shared, Trace};
+use crate::{Gc, GcDeque, GcMap, Heap, Mutation, Root, Shared, Trace};
 
 #[derive(Trace)]
 struct Holder<'gc> {
@@ -77,5 +77,42 @@ fn two_at_a_map() {
         });
         mutators.map(|mutator| mutator.join().unwrap());
         heap.mutator().unwrap().mutate(|mc| assert_eq!(root.get(mc).map.borrow().len(), 3));
+    });
+}
+
+#[derive(Trace)]
+struct Queue<'gc> {
+    deque: GcDeque<'gc, Gc<'gc, Node<'gc>>>,
+    /// Comes into the deque.
+    spare: Gc<'gc, Node<'gc>>,
+}
+
+/// A marker, and a mutator that pushes, which divides the full ring, and pops: what it holds then is marked, and what it leaves.
+#[test]
+fn marker_beside_a_deque() {
+    explore(|| {
+        let heap = heap();
+        let core = heap.core().clone();
+        let (root, nodes) = heap.mutator().unwrap().mutate(|mc| {
+            let nodes = [(); 3].map(|()| mc.alloc(Node::new(None)));
+            let queue = mc.alloc(Queue { deque: GcDeque::new(), spare: nodes[2] });
+            queue.deque.push_back(mc, nodes[0]);
+            queue.deque.push_front(mc, nodes[1]);
+            (Arc::new(mc.root(queue)), nodes.map(address))
+        });
+        let mut cycle = Cycle::begin(&core);
+        let mutator = thread::spawn({
+            let (heap, root) = (heap.clone(), root.clone());
+            move || {
+                heap.mutator().unwrap().mutate(|mc| {
+                    let queue = root.get(mc);
+                    queue.deque.push_back(mc, queue.spare);
+                    assert_eq!(queue.deque.pop_front(mc).map(address), Some(nodes[1]));
+                });
+            }
+        });
+        cycle.mark();
+        mutator.join().unwrap();
+        assert!(nodes.into_iter().all(|node| core.space.is_marked(node)));
     });
 }
