@@ -122,7 +122,7 @@ pub use stats::{Cause, CycleReport, Distribution, Statistics};
 pub use thin::{Thin, ThinTarget};
 pub use trace::{BrandedBy, DynFrom, DynTrace, Pointee, Rebrand, Static, Storable, Trace};
 pub use tracer::Tracer;
-pub use weak::{Ephemeron, Interner, Weak, WeakRoot};
+pub use weak::{Ephemeron, Interner, Weak, WeakMap, WeakRoot, WeakSet, WeakValueMap};
 
 /// For the model of the protocol, which has the same modes and handshakes.
 #[doc(hidden)]

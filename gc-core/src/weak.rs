@@ -13,10 +13,16 @@
 
 mod ephemeron;
 mod interner;
+mod map;
+mod set;
 mod table;
+mod value_map;
 
 pub use ephemeron::Ephemeron;
 pub use interner::Interner;
+pub use map::WeakMap;
+pub use set::WeakSet;
+pub use value_map::WeakValueMap;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

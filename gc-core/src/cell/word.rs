@@ -198,6 +198,12 @@ impl<'gc, V: Word<'gc>> GcCell<'gc, V> {
         mc.record().shade(&old);
     }
 
+    /// Empties the cell without a barrier: by the collector, between Done and H4, of a cell that no mutator looks at.
+    pub(crate) fn settle(&self, empty: V) {
+        // Release: as every store.
+        self.word.store(empty.into_raw(), Ordering::Release);
+    }
+
     /// Replaces the content and returns what was there.
     #[inline]
     pub fn swap<S: Kind>(&self, mc: &Mutation<'gc, S>, value: V) -> V {

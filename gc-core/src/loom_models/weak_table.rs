@@ -14,6 +14,7 @@
 //! covers: gc-core::weak::table::WeakTable::mask
 //! covers: gc-core::weak::table::WeakTable::additions
 //! numbers: gc-core::weak::table::Count::entries
+//! numbers: gc-core::weak::table::WeakTable::shown
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, OnceLock};

@@ -11,6 +11,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use allocator::AllocError;
+
 use super::{WeakSlot, is_kept};
 use crate::alloc::out_of_memory;
 use crate::cell::{GcCell, Word};
@@ -27,7 +29,7 @@ use crate::type_info::Sized_;
 #[repr(C)]
 pub(crate) struct Pair<'gc, V> {
     waiting: Waiting,
-    value: GcCell<'gc, V>,
+    pub(super) value: GcCell<'gc, V>,
 }
 
 // SAFETY: the value is shown when the key is marked (E1).
@@ -40,6 +42,33 @@ unsafe impl<'gc, V: Word<'gc>> Trace<'gc> for Pair<'gc, V> {
             tracer.field(&self.value);
         }
     }
+}
+
+/// A pair of this key.
+pub(super) fn new_pair<'gc, K: ?Sized, V: Word<'gc>, S: Kind>(
+    mc: &Mutation<'gc, S>,
+    key: Gc<'gc, K>,
+    value: V,
+) -> Result<Gc<'gc, Pair<'gc, V>>, AllocError> {
+    let [_, metadata]: Fat = to_fat(Gc::as_ptr(key));
+    let waiting = Waiting::new(WeakSlot::new(Gc::erased(key), metadata));
+    mc.try_alloc_as(Sized_::<'gc, Pair<'gc, V>>::INFO, Pair { waiting, value: GcCell::new(value) })
+}
+
+/// The key of a pair, if it is this object.
+///
+/// # Safety
+/// The pair was made with a `K`; if `object` is its key, that is kept for the region.
+pub(super) unsafe fn key_of<'gc, K: ?Sized, V>(pair: Gc<'gc, Pair<'gc, V>>, object: NonNull<()>) -> Option<Gc<'gc, K>> {
+    let slot = &Gc::as_ref(pair).waiting.key;
+    if slot.target()? != object {
+        return None;
+    }
+    let fat: Fat = [object.as_ptr(), slot.metadata];
+    // SAFETY: not null: the object's own address.
+    let key = unsafe { NonNull::new_unchecked(from_fat::<K>(fat).cast_mut()) };
+    // SAFETY: by contract alive, and kept alive for as long as the region lasts (`weak` W2).
+    Some(unsafe { Gc::from_ptr(key) })
 }
 
 /// A key, and a value that lives as long as the key does: the entry of a weak map, a property kept beside an object that it
@@ -102,27 +131,19 @@ impl<'gc, K: ?Sized, V: Word<'gc>> Ephemeron<'gc, K, V> {
         K: Storable<S>,
         V: Storable<S>,
     {
-        let [_, metadata]: Fat = to_fat(Gc::as_ptr(key));
-        let waiting = Waiting::new(WeakSlot::new(Gc::erased(key), metadata));
-        let pair = mc
-            .try_alloc_as(Sized_::<'gc, Pair<'gc, V>>::INFO, Pair { waiting, value: GcCell::new(value) })
-            .unwrap_or_else(|error| out_of_memory(error));
+        let pair = new_pair(mc, key, value).unwrap_or_else(|error| out_of_memory(error));
         Ephemeron { pair, _key: PhantomData }
     }
 
     /// The key, if it lives. As [`Weak::upgrade`](crate::Weak::upgrade) in all respects.
     #[inline]
     pub fn key<S: Kind>(self, mc: &Mutation<'gc, S>) -> Option<Gc<'gc, K>> {
-        let slot = &Gc::as_ref(self.pair).waiting.key;
-        let target = slot.target()?;
+        let target = Gc::as_ref(self.pair).waiting.key.target()?;
         if !is_kept(mc.record(), target) {
             return None;
         }
-        let fat: Fat = [target.as_ptr(), slot.metadata];
-        // SAFETY: not null: the target's own address.
-        let target = unsafe { NonNull::new_unchecked(from_fat::<K>(fat).cast_mut()) };
-        // SAFETY: `weak` W2: alive, and kept alive for as long as the region lasts.
-        Some(unsafe { Gc::from_ptr(target) })
+        // SAFETY: made with a `K`, which is kept.
+        unsafe { key_of(self.pair, target) }
     }
 
     /// The value, if the key lives, which is then kept alive for the region.

@@ -233,13 +233,13 @@ impl<'gc, T: ?Sized + ThinTarget, H: BuildHasher> Interner<'gc, T, H> {
             return self.look_up_shared(mc, hash, key);
         }
         let additions = table.additions();
-        let found = table.find(mc, hash, |target| {
+        let found = table.find(mc, hash, |target, ()| {
             // SAFETY: upgraded by `find`.
             let object = unsafe { Self::object(target) };
             (*object).borrow() == key
         });
         // SAFETY: as above.
-        found.map(|found| unsafe { Self::object(found) }).ok_or(additions)
+        found.map(|found| unsafe { Self::object(found.target) }).ok_or(additions)
     }
 
     fn look_up_shared<Q, S>(&self, mc: &Mutation<'gc, S>, hash: u32, key: &Q) -> Result<Gc<'gc, T>, usize>
@@ -252,7 +252,7 @@ impl<'gc, T: ?Sized + ThinTarget, H: BuildHasher> Interner<'gc, T, H> {
         let (mut first, mut more) = (None, Vec::new());
         let reading = table.read::<S>();
         let additions = table.additions();
-        let _none = table.find(mc, hash, |target| {
+        let _none = table.find(mc, hash, |target, ()| {
             if first.is_none() {
                 first = Some(target);
             } else {

@@ -67,6 +67,50 @@ impl<'gc> Payload<'gc> for () {
     fn settle(&self) {}
 }
 
+/// One pointer.
+pub(crate) struct Beside<'gc, T: 'gc>(GcCell<'gc, Option<Gc<'gc, T>>>);
+
+impl<'gc, T> Beside<'gc, T> {
+    /// The pointer of an entry.
+    pub(crate) fn get(&self) -> Gc<'gc, T> {
+        self.0.get().expect("an entry has its payload as long as its target lives")
+    }
+
+    pub(crate) fn set<S: Kind>(&self, mc: &Mutation<'gc, S>, to: Gc<'gc, T>) {
+        self.0.set(mc, Some(to));
+    }
+}
+
+// SAFETY: the one field is shown.
+unsafe impl<'gc, T> Trace<'gc> for Beside<'gc, T> {
+    const HOLDS_GC: bool = true;
+
+    fn trace(&self, tracer: &mut Tracer<'gc>) {
+        tracer.field(&self.0);
+    }
+}
+
+impl<'gc, T> Payload<'gc> for Beside<'gc, T> {
+    fn vacant() -> Self {
+        Beside(GcCell::new(None))
+    }
+
+    fn take_from<S: Kind>(&self, mc: &Mutation<'gc, S>, other: &Self) {
+        self.0.set(mc, other.0.get());
+        other.0.set(mc, None);
+    }
+
+    fn settle(&self) {
+        self.0.settle(None);
+    }
+}
+
+/// The hash of an object's identity.
+pub(crate) fn hash_of(object: NonNull<()>) -> u32 {
+    // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): the high half of the product has the good bits.
+    ((object.addr().get() as u64 / 8).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+}
+
 /// Entries in a table, in an object of its own: buckets hold it.
 pub(crate) struct Count {
     /// Added to by mutators, taken from by them and by the collector (all Relaxed: a number).
@@ -241,6 +285,20 @@ fn free_places<'gc, P: Payload<'gc>>(
 type Slot<'gc, P> = GcCell<'gc, Option<Gc<'gc, Bucket<'gc, P>>>>;
 type Leaf<'gc, P> = Thin<'gc, [Slot<'gc, P>]>;
 
+/// A place in a table that a search has found, good until the table changes.
+pub(crate) struct Found<'gc, P> {
+    pub(crate) target: NonNull<()>,
+    bucket: Gc<'gc, Bucket<'gc, P>>,
+    place: usize,
+}
+
+impl<'gc, P: Payload<'gc>> Found<'gc, P> {
+    /// What stands beside the target.
+    pub(crate) fn payload(&self) -> &'gc P {
+        &Gc::as_ref(self.bucket).payloads[self.place]
+    }
+}
+
 /// See the module documentation. Part of an object.
 pub(crate) struct WeakTable<'gc, P> {
     /// T1.
@@ -251,6 +309,9 @@ pub(crate) struct WeakTable<'gc, P> {
     mask: AtomicUsize,
     /// How often an entry was added. As `buckets`.
     additions: AtomicUsize,
+    /// Who shows the entries one after the other: buckets are neither split nor merged meanwhile. Added to under the lock, read
+    /// under it, held exclusively.
+    shown: AtomicUsize,
     count: Gc<'gc, Count>,
     /// The first piece of the directory, which grows to `LEAF` ..
     first: GcCell<'gc, Leaf<'gc, P>>,
@@ -293,6 +354,24 @@ impl Drop for Writing<'_> {
     }
 }
 
+/// While it lives a table's entries stay in their buckets.
+struct Shown<'a> {
+    shown: &'a AtomicUsize,
+}
+
+impl<'a> Shown<'a> {
+    fn new(_lock: Reading<'_>, shown: &'a AtomicUsize) -> Self {
+        shown.fetch_add(1, Ordering::Relaxed); // under the lock
+        Shown { shown }
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.shown.fetch_sub(1, Ordering::Relaxed); // whoever sees it late leaves the table as it is
+    }
+}
+
 /// A slice of `len` cells that begins with the content of `old`.
 fn longer<'gc, S: Kind, V: Word<'gc>>(
     mc: &Mutation<'gc, S>,
@@ -313,6 +392,29 @@ where
 }
 
 impl<'gc, P: Payload<'gc>> WeakTable<'gc, P> {
+    /// Shows all entries to `see`, without the lock, bucket by bucket, with what `pick` takes of their payloads under it. Entries
+    /// that are not changed meanwhile are shown once.
+    pub(crate) fn each<S: Kind, R>(
+        &self,
+        mc: &Mutation<'gc, S>,
+        pick: impl Fn(&'gc P) -> R,
+        mut see: impl FnMut(NonNull<()>, R),
+    ) {
+        let _shown = Shown::new(self.read::<S>(), &self.shown);
+        let mut index = 0;
+        loop {
+            let mut entries = Vec::new();
+            let reading = self.read::<S>();
+            let there = self.each_of(mc, index, |target, payload| entries.push((target, pick(payload))));
+            drop(reading);
+            if !there {
+                return;
+            }
+            entries.into_iter().for_each(|(target, picked)| see(target, picked));
+            index += 1;
+        }
+    }
+
     /// An empty table, for an object that is about to be made.
     pub(crate) fn new<S: Kind>(mc: &Mutation<'gc, S>) -> Result<Self, AllocError> {
         let count = mc.try_alloc_as(Sized_::<'gc, Count>::INFO, Count { entries: AtomicUsize::new(0) })?;
@@ -323,6 +425,7 @@ impl<'gc, P: Payload<'gc>> WeakTable<'gc, P> {
             buckets: AtomicUsize::new(1),
             mask: AtomicUsize::new(0),
             additions: AtomicUsize::new(0),
+            shown: AtomicUsize::new(0),
             count,
             first: GcCell::new(directory),
             others: GcCell::new(None),
@@ -400,8 +503,8 @@ impl<'gc, P: Payload<'gc>> WeakTable<'gc, P> {
         &self,
         mc: &Mutation<'gc, S>,
         hash: u32,
-        mut is: impl FnMut(NonNull<()>) -> bool,
-    ) -> Option<NonNull<()>> {
+        mut is: impl FnMut(NonNull<()>, &'gc P) -> bool,
+    ) -> Option<Found<'gc, P>> {
         let mut bucket = self.chain_of(hash);
         loop {
             for word in 0..TAG_WORDS {
@@ -410,9 +513,9 @@ impl<'gc, P: Payload<'gc>> WeakTable<'gc, P> {
                     let place = word * 8 + matches.trailing_zeros() as usize / 8;
                     matches &= matches - 1;
                     if let Some(target) = bucket.target(mc, place)
-                        && is(target)
+                        && is(target, &Gc::as_ref(bucket).payloads[place])
                     {
-                        return Some(target);
+                        return Some(Found { target, bucket, place });
                     }
                 }
             }
@@ -443,6 +546,38 @@ impl<'gc, P: Payload<'gc>> WeakTable<'gc, P> {
         Ok(())
     }
 
+    /// Takes an entry out. Under the lock, held exclusively, since it was found.
+    pub(crate) fn remove<S: Kind>(&self, mc: &Mutation<'gc, S>, found: &Found<'gc, P>) {
+        found.payload().take_from(mc, &P::vacant());
+        found.bucket.clear(found.place);
+        self.count.entries.fetch_sub(1, Ordering::Relaxed);
+        self.adapt(mc);
+    }
+
+    /// Gives an entry another target, with the same hash and payload. Under the lock, held exclusively, since it was found.
+    pub(crate) fn replace(&self, found: &Found<'gc, P>, target: NonNull<()>) {
+        // Release: as in `put`.
+        found.bucket.targets[found.place].store(target.as_ptr(), Ordering::Release);
+        self.additions.store(self.additions().wrapping_add(1), Ordering::Relaxed); // under the lock
+    }
+
+    /// Shows every entry of the bucket `index` to `see`, with targets that are kept for the region; false if there is no such
+    /// bucket. Under the lock.
+    fn each_of<S: Kind>(&self, mc: &Mutation<'gc, S>, index: usize, mut see: impl FnMut(NonNull<()>, &'gc P)) -> bool {
+        let there = index < self.buckets.load(Ordering::Relaxed); // under the lock
+        if there {
+            for bucket in Chain(Some(self.chain(index))) {
+                let bucket = Gc::as_ref(bucket);
+                for place in 0..ENTRIES {
+                    if let Some(target) = bucket.target(mc, place) {
+                        see(target, &bucket.payloads[place]);
+                    }
+                }
+            }
+        }
+        there
+    }
+
     /// An empty bucket, second in the chain.
     fn add_bucket<S: Kind>(
         &self,
@@ -456,6 +591,9 @@ impl<'gc, P: Payload<'gc>> WeakTable<'gc, P> {
 
     /// One step towards as many buckets as suit the entries. Where there is no memory for it a later call takes it.
     fn adapt<S: Kind>(&self, mc: &Mutation<'gc, S>) {
+        if self.shown.load(Ordering::Relaxed) != 0 {
+            return; // a later call does it
+        }
         let (buckets, len) = (self.buckets.load(Ordering::Relaxed), self.len()); // under the lock
         let _ = if len > buckets * HIGH && buckets < LEAF * (LEAVES + 1) {
             self.split(mc, buckets)
