@@ -238,8 +238,9 @@ impl Marker {
         work.queue.leave_values(&mut self.sink().values);
     }
 
-    /// Traces some of the values whose keys are marked; false if there are none.
-    fn trace_values(&mut self) -> bool {
+    /// Traces some of the values whose keys are marked.
+    #[inline(never)]
+    fn trace_values(&mut self) {
         let mut left = VALUES_PER_TURN;
         while let Some(chain) = self.sink().values.pop() {
             let (waiting, rest) = chain.split();
@@ -250,7 +251,6 @@ impl Marker {
                 break;
             }
         }
-        left != VALUES_PER_TURN
     }
 
     /// Scans one object, which is black.
@@ -277,7 +277,8 @@ impl Marker {
             if let Some(page) = self.sink().worker.pop() {
                 return Some(Next::Page(page));
             }
-            if self.trace_values() {
+            if !self.sink().values.is_empty() {
+                self.trace_values();
                 return Some(Next::Traced);
             }
             self.tracer.flush();
@@ -305,12 +306,14 @@ impl Marker {
         let mut turns = VALUE_TURNS;
         loop {
             self.scan_grey(page);
-            if !self.sink().worker.is_empty() {
+            let sink = self.sink();
+            if !sink.worker.is_empty() {
                 return;
             }
-            self.sink().hold(page);
-            if turns != 0 && self.trace_values() {
+            sink.hold(page);
+            if !sink.values.is_empty() && turns != 0 {
                 turns -= 1; // chains of ephemerons are followed like lists, but not without end
+                self.trace_values();
             }
             self.tracer.flush();
             if !self.sink().let_go() {
