@@ -11,6 +11,7 @@
 //!
 //! [`ShadeSink::try_shade`]: crate::shade::ShadeSink::try_shade
 
+mod bucket;
 mod ephemeron;
 mod interner;
 mod map;

@@ -7,13 +7,13 @@
 //! Fails if: a target is not upgraded before it is compared; the collector empties what it finds without a look at the mark; a
 //! new object is put in whatever was added meanwhile.
 //!
-//! covers: gc-core::weak::table::Bucket::tags
-//! covers: gc-core::weak::table::Bucket::targets
-//! covers: gc-core::weak::table::Bucket::hashes
+//! covers: gc-core::weak::bucket::Bucket::tags
+//! covers: gc-core::weak::bucket::Bucket::targets
+//! covers: gc-core::weak::bucket::Bucket::hashes
 //! covers: gc-core::weak::table::WeakTable::buckets
 //! covers: gc-core::weak::table::WeakTable::mask
 //! covers: gc-core::weak::table::WeakTable::additions
-//! numbers: gc-core::weak::table::Count::entries
+//! numbers: gc-core::weak::bucket::Count::entries
 //! numbers: gc-core::weak::table::WeakTable::shown
 
 use std::hash::{BuildHasherDefault, Hasher};

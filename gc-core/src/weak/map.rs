@@ -10,8 +10,9 @@ use std::marker::PhantomData;
 
 use allocator::AllocError;
 
+use super::bucket::{Beside, hash_of};
 use super::ephemeron::{Pair, key_of, new_pair};
-use super::table::{Beside, Found, WeakTable, hash_of};
+use super::table::{Found, WeakTable};
 use crate::alloc::out_of_memory;
 use crate::cell::Word;
 use crate::gc::Gc;

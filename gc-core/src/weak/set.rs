@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 
 use allocator::AllocError;
 
-use super::table::{WeakTable, hash_of};
+use super::bucket::hash_of;
+use super::table::WeakTable;
 use crate::alloc::out_of_memory;
 use crate::gc::Gc;
 use crate::kind::Kind;

@@ -11,7 +11,8 @@ use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::table::{Beside, Found, WeakTable};
+use super::bucket::Beside;
+use super::table::{Found, WeakTable};
 use crate::alloc::out_of_memory;
 use crate::gc::Gc;
 use crate::kind::Kind;
