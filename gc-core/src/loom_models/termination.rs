@@ -14,7 +14,6 @@
 //!
 //! covers: gc-core::termination::Termination::word
 //! covers: gc-core::shade::Shades::handed_in
-//! numbers: gc-core::assist::Progress::assisted_ns
 //! numbers: gc-core::assist::Progress::credit
 //! numbers: gc-core::assist::Progress::expected
 //! numbers: gc-core::assist::Progress::most
