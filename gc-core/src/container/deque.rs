@@ -442,7 +442,7 @@ impl<'gc, T: Trace<'gc>, S: Kind> DequeMut<'_, 'gc, T, S> {
 
     /// Removes everything, in a step: what was there is dropped by the collector.
     pub fn clear(&mut self) {
-        drop(self.deque.queue.take(self.mc));
+        let _ = self.deque.queue.take(self.mc);
     }
 
     /// Removes everything and hands it out one by one, from either end. What is not taken is dropped by the collector.
