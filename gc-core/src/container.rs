@@ -1,4 +1,4 @@
-//! Growable containers in segments of bounded size: [`GcMap`], [`GcDeque`].
+//! Growable containers in segments of bounded size: [`GcMap`], [`GcDeque`], [`GcVec`].
 //!
 //! A container is a value inside an object, as a `Vec` is. Its elements lie in *segments*, objects of a few KiB with a claim
 //! each; a trie of small *nodes* leads to them. So whatever grows, splits, is shaded or dropped is one segment or one node, and no
@@ -27,7 +27,9 @@ mod lock;
 mod map;
 mod segment;
 mod table;
+mod vec;
 
-pub use deque::{DequeDrain, DequeIter, DequeIterMut, DequeMut, DequeRef, DequeView, GcDeque};
+pub use deque::{DequeMut, GcDeque, SeqDrain, SeqIter, SeqIterMut, SeqRef, SeqView};
 pub(crate) use lock::{BorrowFlag, ContainerLock, ThreadLock};
 pub use map::{Entry, GcMap, MapDrain, MapIter, MapMut, MapRef, MapView, OccupiedEntry, VacantEntry};
+pub use vec::{GcVec, VecMut};

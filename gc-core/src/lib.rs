@@ -103,7 +103,7 @@ pub use cell::{
 };
 pub use cleanup::{Cleanup, CleanupQueue, Movable};
 pub use config::Config;
-pub use container::{DequeDrain, DequeIter, DequeIterMut, DequeMut, DequeRef, DequeView, GcDeque};
+pub use container::{DequeMut, GcDeque, GcVec, SeqDrain, SeqIter, SeqIterMut, SeqRef, SeqView, VecMut};
 pub use container::{Entry, GcMap, MapDrain, MapIter, MapMut, MapRef, MapView, OccupiedEntry, VacantEntry};
 pub use control::Inhibit;
 pub use drive::Slice;

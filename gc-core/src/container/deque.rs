@@ -1,6 +1,6 @@
 //! [`GcDeque`]: a double-ended queue inside an object.
 //!
-//! D1. [`DequeView`] is a `GcDeque` whose lock is held: only the guards give one. `&mut DequeMut` is the exclusive half.
+//! D1. [`SeqView`] is a `GcDeque` whose lock is held: only the guards give one. `&mut DequeMut` is the exclusive half.
 //! D2. References to elements borrow the guard, so nothing moves an element while there is one.
 //! D3. `&mut T` is handed out after the barrier for its element: what it overwrites was shaded, or its segment claimed.
 
@@ -8,7 +8,7 @@ mod iter;
 mod queue;
 mod ring;
 
-pub use iter::{DequeDrain, DequeIter, DequeIterMut};
+pub use iter::{SeqDrain, SeqIter, SeqIterMut};
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -83,11 +83,11 @@ impl<'gc, T, S: Kind> GcDeque<'gc, T, S> {
     /// While this thread has a guard for writing (or, of a shared deque, any guard).
     #[inline]
     #[track_caller]
-    pub fn borrow(&self) -> DequeRef<'_, 'gc, T, S> {
+    pub fn borrow(&self) -> SeqRef<'_, 'gc, T, S> {
         if !self.lock.share(true) {
             refused();
         }
-        DequeRef { deque: self, _not_send: PhantomData }
+        SeqRef { deque: self, _not_send: PhantomData }
     }
 
     /// Locks the deque for reading, if that is possible at once.
@@ -95,8 +95,8 @@ impl<'gc, T, S: Kind> GcDeque<'gc, T, S> {
     /// # Errors
     /// While it is locked for writing (or, a shared deque, at all).
     #[inline]
-    pub fn try_borrow(&self) -> Result<DequeRef<'_, 'gc, T, S>, BorrowError> {
-        if self.lock.share(false) { Ok(DequeRef { deque: self, _not_send: PhantomData }) } else { Err(BorrowError(())) }
+    pub fn try_borrow(&self) -> Result<SeqRef<'_, 'gc, T, S>, BorrowError> {
+        if self.lock.share(false) { Ok(SeqRef { deque: self, _not_send: PhantomData }) } else { Err(BorrowError(())) }
     }
 
     /// Locks the deque for writing.
@@ -126,7 +126,7 @@ impl<'gc, T, S: Kind> GcDeque<'gc, T, S> {
 #[inline(never)]
 #[track_caller]
 fn refused() -> ! {
-    panic!("GcDeque already borrowed by this thread")
+    panic!("container already borrowed by this thread")
 }
 
 /// One operation under a guard of its own. They panic where [`borrow`](GcDeque::borrow) and
@@ -195,11 +195,11 @@ impl<T: fmt::Debug, S: Kind> fmt::Debug for GcDeque<'_, T, S> {
     }
 }
 
-/// A [`GcDeque`] that may be read: what both guards are.
+/// A [`GcDeque`] or [`GcVec`](crate::GcVec) that may be read: what their guards are.
 #[repr(transparent)]
-pub struct DequeView<'gc, T, S: Kind = Shared>(GcDeque<'gc, T, S>);
+pub struct SeqView<'gc, T, S: Kind = Shared>(GcDeque<'gc, T, S>);
 
-impl<'gc, T, S: Kind> DequeView<'gc, T, S> {
+impl<'gc, T, S: Kind> SeqView<'gc, T, S> {
     /// The view of a deque whose lock the caller holds (D1).
     #[inline(always)]
     fn of<'d>(deque: &'d GcDeque<'gc, T, S>) -> &'d Self {
@@ -245,7 +245,7 @@ impl<'gc, T, S: Kind> DequeView<'gc, T, S> {
     }
 
     /// All elements from the first to the last.
-    pub fn iter(&self) -> DequeIter<'_, 'gc, T> {
+    pub fn iter(&self) -> SeqIter<'_, 'gc, T> {
         self.range(..)
     }
 
@@ -254,14 +254,14 @@ impl<'gc, T, S: Kind> DequeView<'gc, T, S> {
     /// # Panics
     /// When the range ends before it begins, or after the last element.
     #[track_caller]
-    pub fn range(&self, range: impl RangeBounds<usize>) -> DequeIter<'_, 'gc, T> {
-        DequeIter::new(&self.0.queue, indices(range, self.len()))
+    pub fn range(&self, range: impl RangeBounds<usize>) -> SeqIter<'_, 'gc, T> {
+        SeqIter::new(&self.0.queue, indices(range, self.len()))
     }
 }
 
 /// The indices of a range over `len` elements.
 #[track_caller]
-fn indices(range: impl RangeBounds<usize>, len: usize) -> Range<usize> {
+pub(super) fn indices(range: impl RangeBounds<usize>, len: usize) -> Range<usize> {
     let start = match range.start_bound() {
         Bound::Included(&start) => start,
         Bound::Excluded(&before) => before.checked_add(1).expect("a range begins after usize::MAX"),
@@ -272,50 +272,50 @@ fn indices(range: impl RangeBounds<usize>, len: usize) -> Range<usize> {
         Bound::Excluded(&end) => end,
         Bound::Unbounded => len,
     };
-    assert!(start <= end && end <= len, "range {start}..{end} of a GcDeque of {len} elements");
+    assert!(start <= end && end <= len, "range {start}..{end} of {len} elements");
     start..end
 }
 
-impl<T, S: Kind> Index<usize> for DequeView<'_, T, S> {
+impl<T, S: Kind> Index<usize> for SeqView<'_, T, S> {
     type Output = T;
 
     #[inline]
     #[track_caller]
     fn index(&self, index: usize) -> &T {
         let len = self.len();
-        self.get(index).unwrap_or_else(|| panic!("index {index} of a GcDeque of {len} elements"))
+        self.get(index).unwrap_or_else(|| panic!("index {index} of {len} elements"))
     }
 }
 
-impl<T: fmt::Debug, S: Kind> fmt::Debug for DequeView<'_, T, S> {
+impl<T: fmt::Debug, S: Kind> fmt::Debug for SeqView<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
 }
 
-/// A [`GcDeque`], borrowed.
-pub struct DequeRef<'d, 'gc, T, S: Kind = Shared> {
+/// A [`GcDeque`] or [`GcVec`](crate::GcVec), borrowed.
+pub struct SeqRef<'d, 'gc, T, S: Kind = Shared> {
     deque: &'d GcDeque<'gc, T, S>,
     _not_send: PhantomData<*const ()>,
 }
 
-impl<'gc, T, S: Kind> Deref for DequeRef<'_, 'gc, T, S> {
-    type Target = DequeView<'gc, T, S>;
+impl<'gc, T, S: Kind> Deref for SeqRef<'_, 'gc, T, S> {
+    type Target = SeqView<'gc, T, S>;
 
     #[inline(always)]
     fn deref(&self) -> &Self::Target {
-        DequeView::of(self.deque)
+        SeqView::of(self.deque)
     }
 }
 
-impl<T, S: Kind> Drop for DequeRef<'_, '_, T, S> {
+impl<T, S: Kind> Drop for SeqRef<'_, '_, T, S> {
     #[inline(always)]
     fn drop(&mut self) {
         self.deque.lock.end_share();
     }
 }
 
-impl<T: fmt::Debug, S: Kind> fmt::Debug for DequeRef<'_, '_, T, S> {
+impl<T: fmt::Debug, S: Kind> fmt::Debug for SeqRef<'_, '_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
@@ -411,7 +411,7 @@ impl<'gc, T: Trace<'gc>, S: Kind> DequeMut<'_, 'gc, T, S> {
     pub fn swap(&mut self, a: usize, b: usize) {
         let [first, second] = [a, b].map(|index| {
             let len = self.len();
-            let at = self.get_mut(index).unwrap_or_else(|| panic!("index {index} of a GcDeque of {len} elements"));
+            let at = self.get_mut(index).unwrap_or_else(|| panic!("index {index} of {len} elements"));
             std::ptr::from_mut(at)
         });
         // SAFETY: two elements, or one twice, exclusively borrowed with `self`, after their barriers.
@@ -446,22 +446,22 @@ impl<'gc, T: Trace<'gc>, S: Kind> DequeMut<'_, 'gc, T, S> {
     }
 
     /// Removes everything and hands it out one by one, from either end. What is not taken is dropped by the collector.
-    pub fn drain(&mut self) -> DequeDrain<'_, 'gc, T, S> {
-        DequeDrain::new(self.deque.queue.take(self.mc), self.mc)
+    pub fn drain(&mut self) -> SeqDrain<'_, 'gc, T, S> {
+        SeqDrain::new(self.deque.queue.take(self.mc), self.mc)
     }
 
     /// All elements from the first to the last, which may be changed.
-    pub fn iter_mut(&mut self) -> DequeIterMut<'_, 'gc, T, S> {
+    pub fn iter_mut(&mut self) -> SeqIterMut<'_, 'gc, T, S> {
         self.range_mut(..)
     }
 
     /// The elements at the indices of a range, which may be changed.
     ///
     /// # Panics
-    /// As [`range`](DequeView::range).
+    /// As [`range`](SeqView::range).
     #[track_caller]
-    pub fn range_mut(&mut self, range: impl RangeBounds<usize>) -> DequeIterMut<'_, 'gc, T, S> {
-        DequeIterMut::new(&self.deque.queue, self.mc, indices(range, self.len()))
+    pub fn range_mut(&mut self, range: impl RangeBounds<usize>) -> SeqIterMut<'_, 'gc, T, S> {
+        SeqIterMut::new(&self.deque.queue, self.mc, indices(range, self.len()))
     }
 }
 
@@ -474,11 +474,11 @@ impl<'gc, T: Trace<'gc> + Storable<S> + 'gc, S: Kind> Extend<T> for DequeMut<'_,
 }
 
 impl<'gc, T, S: Kind> Deref for DequeMut<'_, 'gc, T, S> {
-    type Target = DequeView<'gc, T, S>;
+    type Target = SeqView<'gc, T, S>;
 
     #[inline(always)]
     fn deref(&self) -> &Self::Target {
-        DequeView::of(self.deque)
+        SeqView::of(self.deque)
     }
 }
 
@@ -497,7 +497,7 @@ impl<'gc, T: Trace<'gc>, S: Kind> IndexMut<usize> for DequeMut<'_, 'gc, T, S> {
     #[track_caller]
     fn index_mut(&mut self, index: usize) -> &mut T {
         let len = self.len();
-        self.get_mut(index).unwrap_or_else(|| panic!("index {index} of a GcDeque of {len} elements"))
+        self.get_mut(index).unwrap_or_else(|| panic!("index {index} of {len} elements"))
     }
 }
 

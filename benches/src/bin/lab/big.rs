@@ -1,13 +1,10 @@
 //! big_array: stores all over a large array, and changes of a large map, while both are marked. The pause must not grow with
 //! either.
 //!
-//! The array is a slice of cells, each with a barrier of its own. The map is a `HashMap` behind a lock: its first lock in a
-//! cycle shades all of it. `--heap` chooses nothing here: `GcMutex` serves both kinds.
+//! The array is a `GcVec`, the map a `GcMap`: the first write of a cycle to a segment shades that segment.
 
 use benches::{Clock, Flavour, HeapSeries, Line, Paced, Regions, Rng, Watch, empty_requests};
-use gc_core::{Gc, GcCell, GcMutex, Mutator, Root, Trace};
-
-use std::collections::HashMap;
+use gc_core::{Gc, GcMap, GcVec, Kind, Mutator, Root, Storable, Trace};
 
 use crate::options::Options;
 
@@ -20,14 +17,14 @@ const GARBAGE: usize = 8192;
 const PER_REGION: u64 = 1024;
 
 #[derive(Trace)]
-struct Item {
+pub(crate) struct Item {
     number: u64,
 }
 
 #[derive(Trace)]
-struct World<'gc> {
-    array: Gc<'gc, [GcCell<'gc, Option<Gc<'gc, Item>>>]>,
-    map: GcMutex<'gc, HashMap<u64, Gc<'gc, Item>>>,
+pub(crate) struct World<'gc, S: Kind + 'static> {
+    array: GcVec<'gc, Gc<'gc, Item>, S>,
+    map: GcMap<'gc, u64, Gc<'gc, Item>, S>,
 }
 
 fn build<S: Flavour>(
@@ -35,12 +32,14 @@ fn build<S: Flavour>(
     regions: &mut Regions,
     slots: u64,
     entries: u64,
-) -> Root<World<'static>, S> {
-    let world: Root<World<'static>, S> = mutator.mutate(|mc| {
-        let array = S::alloc_slice(mc, (0..slots as usize).map(|_| GcCell::new(None)));
-        let map = GcMutex::new(HashMap::with_capacity(entries as usize));
-        mc.root(S::alloc(mc, World { array, map }))
-    });
+) -> Root<World<'static, S>, S>
+where
+    u64: Storable<S>,
+    for<'a> Gc<'a, Item>: Storable<S>,
+    for<'a> World<'a, S>: Storable<S>,
+{
+    let world: Root<World<'static, S>, S> =
+        mutator.mutate(|mc| mc.root(mc.alloc(World { array: GcVec::new(), map: GcMap::new() })));
     let mut number = 0;
     while number < slots.max(entries) {
         regions.time(|| {
@@ -48,10 +47,10 @@ fn build<S: Flavour>(
                 let world = world.get(mc);
                 for number in number..number + PER_REGION {
                     if number < slots {
-                        world.array[number as usize].set(mc, Some(S::alloc(mc, Item { number })));
+                        world.array.push(mc, S::alloc(mc, Item { number }));
                     }
                     if number < entries {
-                        world.map.lock(mc).insert(number, S::alloc(mc, Item { number }));
+                        world.map.insert(mc, number, S::alloc(mc, Item { number }));
                     }
                 }
             });
@@ -61,7 +60,12 @@ fn build<S: Flavour>(
     world
 }
 
-pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, slots: u64, entries: u64) -> Result<Line, String> {
+pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, slots: u64, entries: u64) -> Result<Line, String>
+where
+    u64: Storable<S>,
+    for<'a> Gc<'a, Item>: Storable<S>,
+    for<'a> World<'a, S>: Storable<S>,
+{
     if slots == 0 {
         return Err("the array must have a slot".into());
     }
@@ -84,12 +88,11 @@ pub(crate) fn run<S: Flavour>(options: &Options, seconds: u64, slots: u64, entri
         mutator.mutate(|mc| {
             let world = world.get(mc);
             for _ in 0..STORES {
-                let slot = &world.array[rng.below(slots) as usize];
-                sum = sum.wrapping_add(slot.get().map_or(0, |item| item.number));
-                slot.set(mc, Some(S::alloc(mc, Item { number })));
+                let old = world.array.set(mc, rng.below(slots) as usize, S::alloc(mc, Item { number }));
+                sum = sum.wrapping_add(old.number);
             }
             if entries != 0 {
-                let old = world.map.lock(mc).insert(rng.below(entries), S::alloc(mc, Item { number }));
+                let old = world.map.insert(mc, rng.below(entries), S::alloc(mc, Item { number }));
                 sum = sum.wrapping_add(old.map_or(0, |item| item.number));
             }
             std::hint::black_box(S::alloc(mc, [0_u8; GARBAGE]));

@@ -112,7 +112,11 @@ fn run_on<S: Flavour>(options: &Options) -> Result<Line, String> {
         Workload::LatencyGraph { seconds, garbage } => Ok(graph::run::<S>(options, seconds, garbage)),
         Workload::FullMark { n } => Ok(full_mark::run::<S>(options, n)),
         Workload::Barrier { n } => Ok(barrier::run::<S>(options, n)),
-        Workload::BigArray { seconds, slots, entries } => big::run::<S>(options, seconds, slots, entries),
+        // What a container of a heap of the kind `S` may hold is known of each kind, not of `S`.
+        Workload::BigArray { seconds, slots, entries } if S::SHARED => {
+            big::run::<Shared>(options, seconds, slots, entries)
+        }
+        Workload::BigArray { seconds, slots, entries } => big::run::<Owned>(options, seconds, slots, entries),
         Workload::Deep { n } => Ok(deep::run::<S>(options, n)),
         Workload::ManyTypes { n } => Ok(many_types::run::<S>(options, n)),
         Workload::Threads { seconds } => Ok(company::threads(options, seconds)),

@@ -81,19 +81,19 @@ impl<'q, 'gc, E> Runs<'q, 'gc, E> {
     }
 }
 
-/// The elements of a deque ([`DequeView::iter`](super::DequeView::iter)).
-pub struct DequeIter<'d, 'gc, T> {
+/// The elements of a deque ([`SeqView::iter`](super::SeqView::iter)).
+pub struct SeqIter<'d, 'gc, T> {
     runs: Runs<'d, 'gc, T>,
     _borrow: PhantomData<&'d T>,
 }
 
-impl<'d, 'gc, T> DequeIter<'d, 'gc, T> {
+impl<'d, 'gc, T> SeqIter<'d, 'gc, T> {
     pub(super) fn new(queue: &'d Queue<'gc, T>, indices: Range<usize>) -> Self {
-        DequeIter { runs: Runs::new(queue, indices), _borrow: PhantomData }
+        SeqIter { runs: Runs::new(queue, indices), _borrow: PhantomData }
     }
 }
 
-impl<'d, T> Iterator for DequeIter<'d, '_, T> {
+impl<'d, T> Iterator for SeqIter<'d, '_, T> {
     type Item = &'d T;
 
     #[inline]
@@ -108,7 +108,7 @@ impl<'d, T> Iterator for DequeIter<'d, '_, T> {
     }
 }
 
-impl<T> DoubleEndedIterator for DequeIter<'_, '_, T> {
+impl<T> DoubleEndedIterator for SeqIter<'_, '_, T> {
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         let at = self.runs.next_back(|_, _| ())?;
@@ -117,29 +117,29 @@ impl<T> DoubleEndedIterator for DequeIter<'_, '_, T> {
     }
 }
 
-impl<T> ExactSizeIterator for DequeIter<'_, '_, T> {}
-impl<T> FusedIterator for DequeIter<'_, '_, T> {}
+impl<T> ExactSizeIterator for SeqIter<'_, '_, T> {}
+impl<T> FusedIterator for SeqIter<'_, '_, T> {}
 
-impl<T> fmt::Debug for DequeIter<'_, '_, T> {
+impl<T> fmt::Debug for SeqIter<'_, '_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DequeIter").field("left", &self.runs.len()).finish_non_exhaustive()
+        f.debug_struct("SeqIter").field("left", &self.runs.len()).finish_non_exhaustive()
     }
 }
 
 /// The elements of a deque, to be changed ([`DequeMut::iter_mut`](super::DequeMut::iter_mut)).
-pub struct DequeIterMut<'d, 'gc, T, S: Kind> {
+pub struct SeqIterMut<'d, 'gc, T, S: Kind> {
     runs: Runs<'d, 'gc, T>,
     mc: &'d Mutation<'gc, S>,
     _borrow: PhantomData<&'d mut T>,
 }
 
-impl<'d, 'gc, T, S: Kind> DequeIterMut<'d, 'gc, T, S> {
+impl<'d, 'gc, T, S: Kind> SeqIterMut<'d, 'gc, T, S> {
     pub(super) fn new(queue: &'d Queue<'gc, T>, mc: &'d Mutation<'gc, S>, indices: Range<usize>) -> Self {
-        DequeIterMut { runs: Runs::new(queue, indices), mc, _borrow: PhantomData }
+        SeqIterMut { runs: Runs::new(queue, indices), mc, _borrow: PhantomData }
     }
 }
 
-impl<'d, 'gc, T: Trace<'gc>, S: Kind> Iterator for DequeIterMut<'d, 'gc, T, S> {
+impl<'d, 'gc, T: Trace<'gc>, S: Kind> Iterator for SeqIterMut<'d, 'gc, T, S> {
     type Item = &'d mut T;
 
     #[inline]
@@ -156,7 +156,7 @@ impl<'d, 'gc, T: Trace<'gc>, S: Kind> Iterator for DequeIterMut<'d, 'gc, T, S> {
     }
 }
 
-impl<'gc, T: Trace<'gc>, S: Kind> DoubleEndedIterator for DequeIterMut<'_, 'gc, T, S> {
+impl<'gc, T: Trace<'gc>, S: Kind> DoubleEndedIterator for SeqIterMut<'_, 'gc, T, S> {
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         let mc = self.mc;
@@ -166,28 +166,28 @@ impl<'gc, T: Trace<'gc>, S: Kind> DoubleEndedIterator for DequeIterMut<'_, 'gc, 
     }
 }
 
-impl<'gc, T: Trace<'gc>, S: Kind> ExactSizeIterator for DequeIterMut<'_, 'gc, T, S> {}
-impl<'gc, T: Trace<'gc>, S: Kind> FusedIterator for DequeIterMut<'_, 'gc, T, S> {}
+impl<'gc, T: Trace<'gc>, S: Kind> ExactSizeIterator for SeqIterMut<'_, 'gc, T, S> {}
+impl<'gc, T: Trace<'gc>, S: Kind> FusedIterator for SeqIterMut<'_, 'gc, T, S> {}
 
-impl<T, S: Kind> fmt::Debug for DequeIterMut<'_, '_, T, S> {
+impl<T, S: Kind> fmt::Debug for SeqIterMut<'_, '_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DequeIterMut").field("left", &self.runs.len()).finish_non_exhaustive()
+        f.debug_struct("SeqIterMut").field("left", &self.runs.len()).finish_non_exhaustive()
     }
 }
 
 /// What was in a deque ([`DequeMut::drain`](super::DequeMut::drain)).
-pub struct DequeDrain<'d, 'gc, T, S: Kind> {
+pub struct SeqDrain<'d, 'gc, T, S: Kind> {
     queue: Queue<'gc, T>,
     mc: &'d Mutation<'gc, S>,
 }
 
-impl<'d, 'gc, T, S: Kind> DequeDrain<'d, 'gc, T, S> {
+impl<'d, 'gc, T, S: Kind> SeqDrain<'d, 'gc, T, S> {
     pub(super) fn new(queue: Queue<'gc, T>, mc: &'d Mutation<'gc, S>) -> Self {
-        DequeDrain { queue, mc }
+        SeqDrain { queue, mc }
     }
 }
 
-impl<'gc, T: Trace<'gc>, S: Kind> Iterator for DequeDrain<'_, 'gc, T, S> {
+impl<'gc, T: Trace<'gc>, S: Kind> Iterator for SeqDrain<'_, 'gc, T, S> {
     type Item = T;
 
     #[inline]
@@ -200,18 +200,18 @@ impl<'gc, T: Trace<'gc>, S: Kind> Iterator for DequeDrain<'_, 'gc, T, S> {
     }
 }
 
-impl<'gc, T: Trace<'gc>, S: Kind> DoubleEndedIterator for DequeDrain<'_, 'gc, T, S> {
+impl<'gc, T: Trace<'gc>, S: Kind> DoubleEndedIterator for SeqDrain<'_, 'gc, T, S> {
     #[inline]
     fn next_back(&mut self) -> Option<T> {
         self.queue.pop(self.mc, End::Back)
     }
 }
 
-impl<'gc, T: Trace<'gc>, S: Kind> ExactSizeIterator for DequeDrain<'_, 'gc, T, S> {}
-impl<'gc, T: Trace<'gc>, S: Kind> FusedIterator for DequeDrain<'_, 'gc, T, S> {}
+impl<'gc, T: Trace<'gc>, S: Kind> ExactSizeIterator for SeqDrain<'_, 'gc, T, S> {}
+impl<'gc, T: Trace<'gc>, S: Kind> FusedIterator for SeqDrain<'_, 'gc, T, S> {}
 
-impl<T, S: Kind> fmt::Debug for DequeDrain<'_, '_, T, S> {
+impl<T, S: Kind> fmt::Debug for SeqDrain<'_, '_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DequeDrain").field("left", &self.queue.len()).finish_non_exhaustive()
+        f.debug_struct("SeqDrain").field("left", &self.queue.len()).finish_non_exhaustive()
     }
 }
