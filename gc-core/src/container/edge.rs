@@ -16,8 +16,8 @@ use crate::trace::Trace;
 use crate::tracer::Tracer;
 use crate::type_info::SliceLayout;
 
-/// Slots of the largest node, as a power of two: 16 KiB, which is copied when the node before it is full.
-pub(super) const NODE_BITS: u32 = if cfg!(loom) { 1 } else { 11 };
+/// Slots of the largest node, as a power of two: 64 KiB, which is copied when the node before it is full.
+pub(super) const NODE_BITS: u32 = if cfg!(loom) { 1 } else { 13 };
 const TAG: usize = 15;
 
 /// See the module documentation.

@@ -26,7 +26,7 @@ use crate::trace::{Rebrand, Storable, Trace};
 use crate::tracer::Tracer;
 
 /// A hash map for a field of an object, with the feel of [`HashMap`](std::collections::HashMap). It grows, is shaded and is
-/// dropped in segments of some 4 KiB, so that no operation takes longer because the map is large, while a cycle is on either.
+/// dropped in segments of 4 to 8 KiB, so that no operation takes longer because the map is large, while a cycle is on either.
 ///
 /// [`borrow`](GcMap::borrow) and [`borrow_mut`](GcMap::borrow_mut) give guards with the map's methods. In a
 /// [`LocalHeap`](crate::LocalHeap) (`S` = [`Owned`](crate::Owned)) they follow the rules of `RefCell`; in a
@@ -381,11 +381,10 @@ where
     #[inline]
     pub fn try_insert(&mut self, key: K, value: V) -> Result<Option<V>, crate::AllocError> {
         let hash = self.hash(&key);
-        if let Some(at) = self.map.table.find(hash, |(known, _)| *known == key) {
-            return Ok(Some(std::mem::replace(self.value_mut(at), value)));
+        match self.map.table.look(hash, |(known, _)| *known == key) {
+            Ok(at) => Ok(Some(std::mem::replace(self.value_mut(at), value))),
+            Err(free) => self.insert_new(hash, free, key, value).map(|_| None),
         }
-        self.insert_new(hash, key, value)?;
-        Ok(None)
     }
 
     /// Removes a key; the value it had.
@@ -421,9 +420,17 @@ where
         }
     }
 
-    fn insert_new(&mut self, hash: u64, key: K, value: V) -> Result<Place<'gc, (K, V)>, crate::AllocError> {
+    /// Inserts a key that is not there; `free` is what `Table::look` said.
+    #[inline]
+    fn insert_new(
+        &mut self,
+        hash: u64,
+        free: Option<Place<'gc, (K, V)>>,
+        key: K,
+        value: V,
+    ) -> Result<Place<'gc, (K, V)>, crate::AllocError> {
         let hasher = &self.map.hasher;
-        self.map.table.insert(self.mc, hash, (key, value), |(key, _)| spread(hasher.hash_one(key)))
+        self.map.table.insert(self.mc, hash, free, (key, value), |(key, _)| spread(hasher.hash_one(key)))
     }
 }
 

@@ -1,5 +1,5 @@
-//! A segment of a hash table: one object with open addressing inside. Groups of sixteen places are probed one after the other,
-//! from the one that the hash names.
+//! A segment of a hash table: one object with open addressing inside. Its places are a power of two; groups of sixteen are probed
+//! one after the other, from the one that the hash names.
 //!
 //! ```text
 //!   | claim · items · growth · shape: 16 | control bytes: 16 per group | (padding) E, E, E .. |
@@ -7,7 +7,7 @@
 //!
 //! S1. The control byte of a place is below `ABSENT` if and only if an initialised element is there; it is written after the
 //!     element, and cleared before the element goes.
-//! S2. `growth` is how many `EMPTY` places may still be used: at least one in eight stays, so every probe ends.
+//! S2. `growth` is how many `EMPTY` places may still be used: at least one in sixteen stays, so every probe ends.
 //! S3. All but the claim is read by who holds the container's lock, or the claim; and written by who holds the lock
 //!     exclusively, after the barrier (`container` B2, B3).
 
@@ -17,7 +17,9 @@ use std::ptr::NonNull;
 
 use allocator::AllocError;
 
-use super::group::{ABSENT, DELETED, EMPTY, GROUP, Group};
+use super::edge::NODE_BITS;
+use super::group::{ABSENT, DELETED, EMPTY, GROUP, Group, Mask};
+use super::table::LEVELS;
 use crate::cell::snapshot;
 use crate::claim::Claim;
 use crate::kind::Kind;
@@ -27,8 +29,9 @@ use crate::trace::Trace;
 use crate::tracer::Tracer;
 use crate::type_info::{LEAF, MAX_ALIGN, PageBits, TypeInfo, for_each_slot};
 
-/// Bytes of a full-grown segment, unless its elements are larger than a sixteenth of it.
-const BYTES: usize = 4096;
+/// What a full-grown segment takes at most, unless eight of its elements take more: between half of it and all, for its places
+/// are a power of two.
+const BYTES: usize = 8192;
 
 #[repr(C, align(16))]
 struct Header {
@@ -38,6 +41,10 @@ struct Header {
     /// Places, and above bit 28 the depth: how many bits of the node's index all its elements agree in.
     shape: u32,
 }
+
+/// Bits of a hash below it are the trie's, from bit 57 on the control byte's.
+const GROUP_SHIFT: u32 = 40;
+const _: () = assert!(LEVELS * NODE_BITS < GROUP_SHIFT);
 
 const PLACES: u32 = (1 << 28) - 1;
 
@@ -63,7 +70,7 @@ impl<E> PartialEq for Segment<'_, E> {
 
 /// Elements that so many places may hold.
 const fn capacity(places: usize) -> usize {
-    if places < 8 { places - 1 } else { places / 8 * 7 }
+    if places < GROUP { places - 1 } else { places / 16 * 15 }
 }
 
 /// Seven bits of the hash, never `ABSENT`.
@@ -77,8 +84,8 @@ impl<'gc, E> Segment<'gc, E> {
     pub(super) const MAX_PLACES: usize = if cfg!(loom) {
         4
     } else {
-        let fit = (BYTES - size_of::<Header>()) / (size_of::<E>() + 1) / GROUP * GROUP;
-        if fit == 0 { 8 } else { fit }
+        let fit = (BYTES - size_of::<Header>()) / (size_of::<E>() + 1);
+        if fit < 8 { 8 } else { 1 << fit.ilog2() }
     };
 
     /// The segment that an edge leads to.
@@ -180,10 +187,10 @@ impl<'gc, E> Segment<'gc, E> {
         unsafe { NonNull::new_unchecked(at) }
     }
 
-    /// The group that a probe begins with.
+    /// The group that a probe begins with: bits of the hash that are neither the trie's nor the control byte's.
     #[inline(always)]
     fn first_group(hash: u64, groups: usize) -> usize {
-        ((hash >> 25 & 0xffff_ffff).wrapping_mul(groups as u64) >> 32) as usize
+        (hash >> GROUP_SHIFT) as usize & (groups - 1)
     }
 
     /// The place of the element that `eq` finds equal.
@@ -195,43 +202,59 @@ impl<'gc, E> Segment<'gc, E> {
         let mut group = Self::first_group(hash, groups);
         loop {
             let bytes = self.group(group);
-            let mut left = bytes.matches(byte);
-            while left != 0 {
-                let place = group * GROUP + left.trailing_zeros() as usize;
-                // SAFETY: S1, S3.
-                if eq(unsafe { self.element(places, place).as_ref() }) {
-                    return Some(place);
-                }
-                left &= left - 1;
+            if let Some(place) = self.find_in(places, group, bytes.matches(byte), &mut eq) {
+                return Some(place);
             }
             if bytes.empty() != 0 {
                 return None; // S2: there is one
             }
-            group += 1;
-            if group == groups {
-                group = 0;
-            }
+            group = (group + 1) & (groups - 1);
         }
     }
 
-    /// A place for a new element, unless the segment must grow first.
-    #[inline]
-    pub(super) fn free_place(self, hash: u64) -> Option<usize> {
-        let groups = Self::groups(self.places());
+    /// As `find`, or else a place for such an element, unless the segment must grow first.
+    #[inline(always)]
+    pub(super) fn find_or_free(self, hash: u64, mut eq: impl FnMut(&E) -> bool) -> Result<usize, Option<usize>> {
+        let places = self.places();
+        let groups = Self::groups(places);
+        let byte = byte_of(hash);
         let mut group = Self::first_group(hash, groups);
+        let mut first_free = None;
         loop {
-            let free = self.group(group).free();
-            if free != 0 {
-                let place = group * GROUP + free.trailing_zeros() as usize;
-                // SAFETY: S3.
-                let reused = unsafe { self.control(place).read() } == DELETED;
-                return (reused || self.growth() > 0).then_some(place);
+            let bytes = self.group(group);
+            if let Some(place) = self.find_in(places, group, bytes.matches(byte), &mut eq) {
+                return Ok(place);
             }
-            group += 1;
-            if group == groups {
-                group = 0;
+            let free = bytes.free();
+            if free != 0 && first_free.is_none() {
+                first_free = Some(group * GROUP + free.trailing_zeros() as usize);
             }
+            if bytes.empty() != 0 {
+                return Err(first_free.filter(|&place| self.may_fill(place)));
+            }
+            group = (group + 1) & (groups - 1);
         }
+    }
+
+    /// Which of the places `left` of a group has the element that `eq` finds equal.
+    #[inline(always)]
+    fn find_in(self, places: usize, group: usize, mut left: Mask, eq: &mut impl FnMut(&E) -> bool) -> Option<usize> {
+        while left != 0 {
+            let place = group * GROUP + left.trailing_zeros() as usize;
+            // SAFETY: S1, S3.
+            if eq(unsafe { self.element(places, place).as_ref() }) {
+                return Some(place);
+            }
+            left &= left - 1;
+        }
+        None
+    }
+
+    /// Whether a free place may be used: one that was used before, or one of those that S2 leaves.
+    #[inline(always)]
+    fn may_fill(self, place: usize) -> bool {
+        // SAFETY: S3.
+        self.growth() > 0 || unsafe { self.control(place).read() } == DELETED
     }
 
     /// The element at a place that has one.
@@ -243,7 +266,7 @@ impl<'gc, E> Segment<'gc, E> {
     /// Puts an element where none is.
     ///
     /// # Safety
-    /// The place came from `free_place` for this hash; S3.
+    /// The place came from `find_or_free` for this hash; S3.
     #[inline]
     pub(super) unsafe fn fill(self, place: usize, hash: u64, element: E) -> NonNull<E> {
         let at = self.at(place);
@@ -277,6 +300,120 @@ impl<'gc, E> Segment<'gc, E> {
         unsafe { self.at(place).read() }
     }
 
+    #[inline(always)]
+    fn set_control(self, place: usize, byte: u8) {
+        // SAFETY: S3.
+        unsafe { self.control(place).write(byte) }
+    }
+
+    /// Copies an element from somewhere else to a free place of its probe. The caller counts it, and forgets it where it was.
+    ///
+    /// # Safety
+    /// `from` is an element, and there is a free place; S3.
+    #[inline(always)]
+    unsafe fn receive(self, from: NonNull<E>, hash: u64) {
+        let places = self.places();
+        let groups = Self::groups(places);
+        let mut group = Self::first_group(hash, groups);
+        let free = loop {
+            let free = self.group(group).free();
+            if free != 0 {
+                break free;
+            }
+            group = (group + 1) & (groups - 1);
+        };
+        let place = group * GROUP + free.trailing_zeros() as usize;
+        // SAFETY: by contract; different objects.
+        unsafe { self.element(places, place).copy_from_nonoverlapping(from, 1) };
+        self.set_control(place, byte_of(hash));
+    }
+
+    /// Takes all elements of `from`, whose hashes are `hashes` in the order of its places, and leaves it empty.
+    ///
+    /// # Safety
+    /// This segment is empty and has room. Both had the barrier of a move; S3.
+    pub(super) unsafe fn take_all(self, from: Self, hashes: &[u64]) {
+        let mut next = from.next_full(0);
+        for &hash in hashes {
+            let place = next.expect("a segment has as many full places as items");
+            next = from.next_full(place + 1);
+            // SAFETY: S1; `from` forgets it below.
+            unsafe { self.receive(from.at(place), hash) };
+        }
+        self.count(hashes.len());
+        // SAFETY: S3.
+        unsafe { from.control(0).write_bytes(EMPTY, from.places()) };
+        from.count(0);
+    }
+
+    /// Takes those elements of `from` whose hash `moves`, and lets the others lie as if no other had ever been there: without
+    /// `DELETED`, which would lengthen every probe from now on. `hashes` as in `take_all`; it is used up.
+    ///
+    /// # Safety
+    /// As `take_all`, and this segment is as large as the other.
+    pub(super) unsafe fn take_some(self, from: Self, hashes: &mut [u64], moves: impl Fn(u64) -> bool) {
+        let groups = Self::groups(from.places());
+        let mut stay = 0;
+        let mut next = from.next_full(0);
+        for index in 0..hashes.len() {
+            let place = next.expect("a segment has as many full places as items");
+            next = from.next_full(place + 1);
+            let hash = hashes[index];
+            if moves(hash) {
+                // SAFETY: S1; forgotten in the next line.
+                unsafe { self.receive(from.at(place), hash) };
+                from.set_control(place, EMPTY);
+            } else {
+                hashes[stay] = hash;
+                stay += 1;
+            }
+        }
+        self.count(hashes.len() - stay);
+        // What is not in the first group of its probe is put aside, in free places of this segment: what left may have ended
+        // its probe. There are enough of them: all that came fit in one segment.
+        let mut aside = 0;
+        let (mut next, mut free) = (from.next_full(0), self.next_free(0));
+        for index in 0..stay {
+            let place = next.expect("those that stay");
+            next = from.next_full(place + 1);
+            let hash = hashes[index];
+            if Self::first_group(hash, groups) != place / GROUP {
+                // SAFETY: a free place and, S1, an element, forgotten below; different objects.
+                unsafe { self.at(free).copy_from_nonoverlapping(from.at(place), 1) };
+                free = self.next_free(free + 1);
+                from.set_control(place, EMPTY);
+                hashes[aside] = hash;
+                aside += 1;
+            }
+        }
+        for place in 0..from.places() {
+            // SAFETY: S3.
+            if unsafe { from.control(place).read() } == DELETED {
+                from.set_control(place, EMPTY);
+            }
+        }
+        let mut free = self.next_free(0);
+        for &hash in &hashes[..aside] {
+            // SAFETY: put aside there, in this order; `from` has room for what it had.
+            unsafe { from.receive(self.at(free), hash) };
+            free = self.next_free(free + 1);
+        }
+        from.count(stay);
+    }
+
+    /// So many items, and no place that was used before.
+    fn count(self, items: usize) {
+        self.set_items(items);
+        self.set_growth((capacity(self.places()) - items) as u32);
+    }
+
+    /// The next free place, from `place` on; the number of places if there is none.
+    fn next_free(self, place: usize) -> usize {
+        let places = self.places();
+        // SAFETY: S3.
+        (place..places).find(|&place| unsafe { self.control(place).read() } >= DELETED).unwrap_or(places)
+    }
+
     /// The next place with an element, from `place` on.
     #[inline]
     pub(super) fn next_full(self, place: usize) -> Option<usize> {
@@ -306,12 +443,7 @@ impl<'gc, E: Trace<'gc>> Segment<'gc, E> {
 
     /// The number of places after `places` (0: of the first segment).
     pub(super) fn next_size(places: usize) -> usize {
-        match places {
-            0 => 4.min(Self::MAX_PLACES),
-            // The last step is to the full size; beyond it only if no split is possible.
-            n if n < Self::MAX_PLACES && n * 2 > Self::MAX_PLACES => Self::MAX_PLACES,
-            n => n * 2,
-        }
+        (places * 2).max(4)
     }
 
     /// A new, empty segment.

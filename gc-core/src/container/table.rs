@@ -2,8 +2,8 @@
 //! Files", 1979) whose directory is a trie.
 //!
 //! ```text
-//!   root -> segment                                   up to MAX_PLACES
-//!   root -> node of 2^b slots, b <= 11 -> segments     slot: the low b bits of the hash
+//!   root -> segment                                   up to MAX_PLACES places
+//!   root -> node of 2^b slots, b <= 13 -> segments     slot: the low b bits of the hash
 //!                                      -> nodes ..     slot: the next bits
 //! ```
 //!
@@ -17,6 +17,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 use allocator::AllocError;
 
@@ -29,7 +30,7 @@ use crate::trace::Trace;
 use crate::tracer::Tracer;
 
 /// Levels of nodes.
-const LEVELS: u32 = 3;
+pub(super) const LEVELS: u32 = 3;
 
 /// Spreads what a hasher left in a few bits over all of them: the trie takes the lowest, a segment the highest.
 #[inline(always)]
@@ -82,6 +83,14 @@ impl<'gc, E> Table<'gc, E> {
     /// The element with this hash that `eq` finds equal.
     #[inline(always)]
     pub(super) fn find(&self, hash: u64, eq: impl FnMut(&E) -> bool) -> Option<Place<'gc, E>> {
+        let segment = self.segment(hash)?;
+        let place = segment.find(hash, eq)?;
+        Some(Place { segment, place })
+    }
+
+    /// The segment for a hash; `None` in a table without any.
+    #[inline(always)]
+    fn segment(&self, hash: u64) -> Option<Segment<'gc, E>> {
         let mut edge = self.root.get();
         let mut bits = hash;
         while edge.bits() != 0 {
@@ -90,9 +99,7 @@ impl<'gc, E> Table<'gc, E> {
             bits >>= NODE_BITS;
         }
         // SAFETY: `edge` E2: segments of this table.
-        let segment = unsafe { Segment::of(edge.to_segment()?) };
-        let place = segment.find(hash, eq)?;
-        Some(Place { segment, place })
+        Some(unsafe { Segment::of(edge.to_segment()?) })
     }
 
     /// All that it has, in a table of its own.
@@ -114,7 +121,7 @@ impl<'gc, E> Table<'gc, E> {
 }
 
 impl<'gc, E: Trace<'gc>> Table<'gc, E> {
-    /// The segment for a hash; `None` in a table without any.
+    /// The segment for a hash and the way to it; `None` in a table without any.
     fn path(&self, hash: u64) -> Option<Path<'_, 'gc, E>> {
         let mut holder = &self.root;
         let mut edge = holder.get();
@@ -137,27 +144,52 @@ impl<'gc, E: Trace<'gc>> Table<'gc, E> {
         }
     }
 
-    /// Adds an element that is not there yet. `rehash` may run the user's code; if it panics, nothing has changed.
+    /// As `find`, or else where such an element may be put, unless there must be made room.
+    #[inline(always)]
+    pub(super) fn look(&self, hash: u64, eq: impl FnMut(&E) -> bool) -> Result<Place<'gc, E>, Option<Place<'gc, E>>> {
+        let Some(segment) = self.segment(hash) else { return Err(None) };
+        match segment.find_or_free(hash, eq) {
+            Ok(place) => Ok(Place { segment, place }),
+            Err(free) => Err(free.map(|place| Place { segment, place })),
+        }
+    }
+
+    /// Adds an element that is not there yet. `free` is what `look` said, and nothing has changed since. `rehash` may run the user's
+    /// code; if it panics, nothing has changed.
     #[inline]
     pub(super) fn insert<S: Kind>(
         &self,
         mc: &Mutation<'gc, S>,
         hash: u64,
+        free: Option<Place<'gc, E>>,
         element: E,
         rehash: impl Fn(&E) -> u64,
     ) -> Result<Place<'gc, E>, AllocError> {
+        let at = match free {
+            Some(at) => at,
+            None => self.free_place(mc, hash, &rehash)?,
+        };
+        at.segment.before_write(mc, None);
+        // SAFETY: a free place; the caller holds the lock, and the barrier was run.
+        unsafe { at.segment.fill(at.place, hash, element) };
+        self.len.set(self.len.get() + 1);
+        Ok(at)
+    }
+
+    /// Makes room for an element that is not there.
+    #[cold]
+    #[inline(never)]
+    fn free_place<S: Kind>(
+        &self,
+        mc: &Mutation<'gc, S>,
+        hash: u64,
+        rehash: &impl Fn(&E) -> u64,
+    ) -> Result<Place<'gc, E>, AllocError> {
         loop {
-            if let Some(path) = self.path(hash)
-                && let Some(place) = path.segment.free_place(hash)
-            {
-                let segment = path.segment;
-                segment.before_write(mc, None);
-                // SAFETY: a free place; the caller holds the lock, and the barrier was run.
-                unsafe { segment.fill(place, hash, element) };
-                self.len.set(self.len.get() + 1);
-                return Ok(Place { segment, place });
+            self.make_room(mc, hash, rehash)?;
+            if let Err(Some(at)) = self.look(hash, |_| false) {
+                return Ok(at);
             }
-            self.make_room(mc, hash, &rehash)?;
         }
     }
 
@@ -173,8 +205,6 @@ impl<'gc, E: Trace<'gc>> Table<'gc, E> {
     }
 
     /// Lets the segment for a hash have a free place, or comes a step nearer to it.
-    #[cold]
-    #[inline(never)]
     fn make_room<S: Kind>(
         &self,
         mc: &Mutation<'gc, S>,
@@ -187,14 +217,15 @@ impl<'gc, E: Trace<'gc>> Table<'gc, E> {
             return Ok(());
         };
         let places = path.segment.places();
-        let hashes = Hashes::of(path.segment, rehash); // T5: the user's code ends here
+        let mut hashes = Hashes::new();
+        let hashes = hashes.of(path.segment, rehash); // T5: the user's code ends here
         if !path.segment.is_crowded() {
-            return self.replace(mc, &path, places, &hashes);
+            return self.replace(mc, &path, places, hashes);
         }
         if places < Segment::<E>::MAX_PLACES {
-            return self.replace(mc, &path, Segment::<E>::next_size(places), &hashes);
+            return self.replace(mc, &path, Segment::<E>::next_size(places), hashes);
         }
-        self.split(mc, &path, &hashes)
+        self.split(mc, &path, hashes)
     }
 
     /// Puts a segment with so many places where one stands.
@@ -203,13 +234,14 @@ impl<'gc, E: Trace<'gc>> Table<'gc, E> {
         mc: &Mutation<'gc, S>,
         path: &Path<'_, 'gc, E>,
         places: usize,
-        hashes: &Hashes,
+        hashes: &mut [u64],
     ) -> Result<(), AllocError> {
         let old = path.segment;
         let new = Segment::new(mc, places, old.depth())?;
         old.before_move(mc);
         new.before_write(mc, None);
-        hashes.for_each(old, |place, hash| move_element(old, place, new, hash));
+        // SAFETY: both had their barrier, and the lock is held.
+        unsafe { new.take_all(old, hashes) };
         let edge = Edge::segment(new.slot());
         for slot in slots_of(path, old.depth()) {
             slot.set(mc, edge);
@@ -222,7 +254,7 @@ impl<'gc, E: Trace<'gc>> Table<'gc, E> {
         &self,
         mc: &Mutation<'gc, S>,
         path: &Path<'_, 'gc, E>,
-        hashes: &Hashes,
+        hashes: &mut [u64],
     ) -> Result<(), AllocError> {
         let old = path.segment;
         let node = path.holder.get();
@@ -250,15 +282,12 @@ impl<'gc, E: Trace<'gc>> Table<'gc, E> {
             slots[path.bits as usize & (slots.len() - 1)].set(mc, below);
             return Ok(());
         }
-        let new = Segment::new(mc, Segment::<E>::MAX_PLACES, depth + 1)?;
+        let new = Segment::new(mc, old.places(), depth + 1)?;
         old.before_move(mc);
         new.before_write(mc, None);
         let shift = path.level * NODE_BITS + depth;
-        hashes.for_each(old, |place, hash| {
-            if hash >> shift & 1 == 1 {
-                move_element(old, place, new, hash);
-            }
-        });
+        // SAFETY: both had their barrier, and the lock is held; a segment splits at its full size.
+        unsafe { new.take_some(old, hashes, |hash| hash >> shift & 1 == 1) };
         old.set_depth(depth + 1);
         let edge = Edge::segment(new.slot());
         for (_, slot) in slots_of(path, depth).enumerate().filter(|(index, _)| index % 2 == 1) {
@@ -278,51 +307,45 @@ fn slots_of<'t, 'gc, E>(path: &Path<'t, 'gc, E>, depth: u32) -> impl Iterator<It
     slots.iter().skip(path.bits as usize & (step - 1)).step_by(step)
 }
 
-/// Moves an element between segments. Both had their barrier; the new one has room.
-fn move_element<'gc, E>(from: Segment<'gc, E>, place: usize, to: Segment<'gc, E>, hash: u64) {
-    // SAFETY: the caller has found it there.
-    let element = unsafe { from.take(place) };
-    let place = to.free_place(hash).expect("a new segment has room for what a full one held");
-    // SAFETY: a free place.
-    unsafe { to.fill(place, hash, element) };
-}
-
-/// The hashes of the elements of a segment, in the order of their places.
+/// Room for the hashes of the elements of a segment.
 struct Hashes {
-    few: [u64; 256],
+    few: [MaybeUninit<u64>; 512],
     many: Vec<u64>,
 }
 
 impl Hashes {
-    fn of<E>(segment: Segment<'_, E>, hash: impl Fn(&E) -> u64) -> Hashes {
-        let mut hashes = Hashes { few: [0; 256], many: Vec::new() };
-        let items = segment.items();
-        let into = if items <= hashes.few.len() {
-            &mut hashes.few[..items]
-        } else {
-            hashes.many.resize(items, 0);
-            &mut hashes.many[..]
-        };
-        let mut next = segment.next_full(0);
-        for into in into {
-            let place = next.expect("a segment has as many full places as items");
-            // SAFETY: `segment` S1; the lock is held.
-            *into = hash(unsafe { segment.at(place).as_ref() });
-            next = segment.next_full(place + 1);
-        }
-        hashes
+    fn new() -> Hashes {
+        Hashes { few: [const { MaybeUninit::uninit() }; 512], many: Vec::new() }
     }
 
-    /// Calls `f` with the place and the hash of each element; it may take it out.
-    fn for_each<E>(&self, segment: Segment<'_, E>, mut f: impl FnMut(usize, u64)) {
+    /// The hashes, in the order of the elements' places.
+    fn of<E>(&mut self, segment: Segment<'_, E>, hash: impl Fn(&E) -> u64) -> &mut [u64] {
         let items = segment.items();
-        let hashes = if self.many.is_empty() { &self.few[..items] } else { &self.many[..] };
-        let mut next = segment.next_full(0);
-        for &hash in hashes {
-            let place = next.expect("as in `of`");
-            next = segment.next_full(place + 1);
-            f(place, hash);
+        if items > self.few.len() {
+            self.many.resize(items, 0);
+            each(segment, self.many.iter_mut(), |into, element| *into = hash(element));
+            return &mut self.many;
         }
+        let few = &mut self.few[..items];
+        each(segment, few.iter_mut(), |into, element| {
+            into.write(hash(element));
+        });
+        // SAFETY: all written just now.
+        unsafe { &mut *(std::ptr::from_mut(few) as *mut [u64]) }
+    }
+}
+
+/// Calls `f` with each element and one of as many others.
+fn each<'h, E, T>(segment: Segment<'_, E>, others: impl Iterator<Item = T>, mut f: impl FnMut(T, &'h E))
+where
+    E: 'h,
+{
+    let mut next = segment.next_full(0);
+    for other in others {
+        let place = next.expect("a segment has as many full places as items");
+        // SAFETY: `segment` S1; the lock is held.
+        f(other, unsafe { segment.at(place).as_ref() });
+        next = segment.next_full(place + 1);
     }
 }
 

@@ -27,6 +27,8 @@ pub struct OccupiedEntry<'e, 'm, 'gc, K, V, S: Kind, H> {
 pub struct VacantEntry<'e, 'm, 'gc, K, V, S: Kind, H> {
     map: &'e mut MapMut<'m, 'gc, K, V, S, H>,
     hash: u64,
+    /// Where the key may be put, if there is room: nothing changes while the entry borrows the guard.
+    free: Option<Place<'gc, (K, V)>>,
     key: K,
 }
 
@@ -55,9 +57,9 @@ where
     /// ```
     pub fn entry(&mut self, key: K) -> Entry<'_, 'm, 'gc, K, V, S, H> {
         let hash = self.hash(&key);
-        match self.map.table.find(hash, |(known, _)| *known == key) {
-            Some(at) => Entry::Occupied(OccupiedEntry { map: self, at }),
-            None => Entry::Vacant(VacantEntry { map: self, hash, key }),
+        match self.map.table.look(hash, |(known, _)| *known == key) {
+            Ok(at) => Entry::Occupied(OccupiedEntry { map: self, at }),
+            Err(free) => Entry::Vacant(VacantEntry { map: self, hash, free, key }),
         }
     }
 }
@@ -159,7 +161,8 @@ where
     /// # Panics
     /// When there is no memory.
     pub fn insert(self, value: V) -> &'e mut V {
-        let at = self.map.insert_new(self.hash, self.key, value).unwrap_or_else(|error| out_of_memory(error));
+        let at =
+            self.map.insert_new(self.hash, self.free, self.key, value).unwrap_or_else(|error| out_of_memory(error));
         self.map.value_mut(at)
     }
 }
