@@ -38,7 +38,7 @@ use crate::mode::Handshake;
 use crate::sync::{Condvar, Mutex, Witness};
 use crate::trace::{Rebrand, Trace};
 use crate::tracer::Tracer;
-use crate::{Config, Gc, GcCell, Mutator, Root, Shared};
+use crate::{Config, Gc, GcCell, Mutation, Mutator, Root, Shared};
 
 /// Explores `model`.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
@@ -86,7 +86,7 @@ struct HandedBack(Mutator<Shared>);
 // SAFETY: loom runs all threads of a model on one thread of the system.
 unsafe impl Send for HandedBack {}
 
-/// Registers a mutator for each player, on a thread of its own, with a span to allocate nodes from; runs `stage` on the
+/// Registers a mutator for each player, on a thread of its own, with a span that [`node`] allocates from; runs `stage` on the
 /// main thread; then explores the players beside `main`.
 fn play<T, R>(heap: &Heap, stage: impl FnOnce() -> T, players: Vec<Player>, main: impl FnOnce(&mut T) -> R) -> (T, R) {
     let gate = Arc::new((Mutex::new((0, false)), Condvar::new()));
@@ -98,7 +98,7 @@ fn play<T, R>(heap: &Heap, stage: impl FnOnce() -> T, players: Vec<Player>, main
             thread::spawn(move || {
                 let mut mutator = heap.mutator().unwrap();
                 mutator.mutate(|mc| {
-                    mc.alloc(Node::new(None));
+                    node(mc);
                 });
                 {
                     let mut state = gate.0.lock();
@@ -214,6 +214,13 @@ impl<'gc> Node<'gc> {
     fn new(next: Option<Gc<'gc, Node<'gc>>>) -> Self {
         Node { content: Witness::new(), next: GcCell::new(next) }
     }
+}
+
+/// A node from the span that [`play`] has opened. Elsewhere the constant that names the type may have another address, and so
+/// the cache another span.
+#[inline(never)]
+fn node<'gc>(mc: &Mutation<'gc, Shared>) -> Gc<'gc, Node<'gc>> {
+    mc.alloc(Node::new(None))
 }
 
 // SAFETY: the one field that holds a `Gc` is shown.
